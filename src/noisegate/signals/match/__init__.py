@@ -1,0 +1,1 @@
+"""Signals that compare with banks of known content, one file each."""

@@ -1,0 +1,1 @@
+"""Signals over text, one file each."""

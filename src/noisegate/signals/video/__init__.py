@@ -1,0 +1,1 @@
+"""Signals over video, one file each."""
