@@ -56,8 +56,10 @@ class Runner(Protocol):
 class ResultCache(Protocol):
     """Results by what was computed on what, so that nothing is computed twice and interrupted work resumes."""
 
-    def get(self, wanted: Sequence[tuple[Digest, Fingerprint]]) -> Mapping[tuple[Digest, Fingerprint], Result]:
-        """The stored results among the wanted ones."""
+    def get(
+        self, wanted: Sequence[tuple[Digest, Fingerprint]], parts: Mapping[Digest, Part]
+    ) -> Mapping[tuple[Digest, Fingerprint], Result]:
+        """The stored results among the wanted ones; `parts` lends its content to audio that was cut from it."""
         ...
 
     def put(self, results: Mapping[tuple[Digest, Fingerprint], Result]) -> None:

@@ -1,0 +1,1 @@
+"""Ways to run signals: in this process, later on a cluster."""
