@@ -67,6 +67,18 @@ class ResultCache(Protocol):
         ...
 
 
+class Prober(Protocol):
+    """Says what a file is, by its content."""
+
+    def asset(self, path: str, *, name: str, role: Role | None) -> Asset:
+        """Describe the file at `path`, called `name` by its submitter.
+
+        Never raises for what is in the file: one that is nothing we accept, not what its name says, or not what its
+        role needs comes back with `problem` set.
+        """
+        ...
+
+
 class Library(Protocol):
     """Opens the stored files of an item as root parts."""
 
@@ -154,6 +166,7 @@ __all__ = [
     "Library",
     "Outbox",
     "PartFailure",
+    "Prober",
     "Progress",
     "ResultCache",
     "Runner",
