@@ -182,9 +182,9 @@ def test_an_ordinary_user_runs_the_server_as_themselves() -> None:
     """Without root there is nobody else to be: everything belongs to who typed the command."""
     place = Path(tempfile.mkdtemp())
     try:
-        os.chown(place, 61050, 61050)
+        os.chown(place, 65534, 65534)
         try:
-            process = join(place / "data", cwd="/", user=61050, group=61050, extra_groups=[])
+            process = join(place / "data", cwd="/", user=65534, group=65534, extra_groups=[])
         except PermissionError:
             pytest.skip("this Python lies below a private directory")
         assert process.stdout
@@ -192,7 +192,7 @@ def test_an_ordinary_user_runs_the_server_as_themselves() -> None:
             pytest.skip("this installation lies below a private directory")
         assert ask(url, "SELECT 1") == 1
         process.communicate("\n")
-        assert {p.stat().st_uid for p in place.rglob("*")} == {61050}
+        assert {p.stat().st_uid for p in place.rglob("*")} == {65534}
     finally:
         shutil.rmtree(place)
 

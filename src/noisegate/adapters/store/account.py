@@ -45,11 +45,6 @@ class Account:
         """How to start a process under this account."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
-    @property
-    def has_name(self) -> bool:
-        """Whether the machine's list of users knows the number."""
-        return _entry(self.uid) is not None
-
 
 def choose(*places: Path) -> Account | None:
     """The account for the server, or None to run as ourselves.
@@ -70,6 +65,11 @@ def choose(*places: Path) -> Account | None:
         "CAP_SETUID, or with only one user mapped)",
         hint="run noisegate as an ordinary user, or set DATABASE_URL to a PostgreSQL server",
     )
+
+
+def has_name(uid: int) -> bool:
+    """Whether the machine's list of users knows the number."""
+    return _entry(uid) is not None
 
 
 def with_name() -> Account:

@@ -128,7 +128,13 @@ def _make(pgdata: Path, account: Account | None, *, durable: bool) -> None:
             f"a new database needs {_ROOM_FOR_A_CLUSTER // 2**20} MB, and the disk has {free // 2**20} MB free",
             hint="make room, or name a data directory on another disk",
         )
-    maker = accounts.with_name() if account and not account.has_name else account
+    if account is None and not accounts.has_name(os.geteuid()):
+        raise trouble(
+            pgdata.parent,
+            f"PostgreSQL's `initdb` needs a user with a name, and user {os.geteuid()} has none on this machine",
+            hint="give it one in /etc/passwd, run noisegate as another user, or set DATABASE_URL",
+        )
+    maker = accounts.with_name() if account and not accounts.has_name(account.uid) else account
     programs = binaries.reachable(maker, near=pgdata.parent)
     draft = pgdata.with_name("pgdata.new")  # a cluster appears complete or not at all
     shutil.rmtree(draft, ignore_errors=True)

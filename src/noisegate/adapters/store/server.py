@@ -15,8 +15,8 @@ data: a clone below a private home or a `mktemp -d`. So the server is started *i
 only as `/proc/self/cwd`: nothing on the way there is opened or has its permissions changed. Clients connect by path.
 The server listens on its Unix socket only, and needs no password: whoever may enter the 0700 directory may connect.
 
-Where the data goes is for the settings to say. The rule they follow: what is set explicitly; otherwise `postgres`
-below the project's own `var` directory, also for root, so that deleting one folder deletes everything.
+Where the data goes is for the settings to say: below their one data directory, in the project, also for root, so that
+deleting one folder deletes everything.
 
 This module does not know the schema, and does not watch: a supervisor calls `heal()` when it likes.
 """
