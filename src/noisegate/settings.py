@@ -29,9 +29,12 @@ class Settings(BaseSettings):
         env_prefix="NOISEGATE_", toml_file="noisegate.toml", extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
-    data_dir: Path = Field(default=Path("noisegate-data"), description="Blobs, keys and the embedded database's address.")
+    data_dir: Path = Field(
+        default=Path("noisegate-data"), description="Blobs, keys and the embedded database's address."
+    )
     models_dir: Path = Field(
-        default_factory=lambda: _cache() / "models", description="Verified weights, by content; shared by installations."
+        default_factory=lambda: _cache() / "models",
+        description="Verified weights, by content; shared by installations.",
     )
     packs_dir: Path = Field(
         default_factory=lambda: _shipped("packs"), description="Policy packs in force: one folder each."

@@ -174,9 +174,7 @@ class StoredVideo:
         """See `core.modality.VideoContent`."""
         folder = self._folder / "frames"
         folder.mkdir(exist_ok=True)
-        chosen = self._media.frames(
-            self._path, folder, per_minute=per_minute, max_frames=at_most, max_side=FRAME_SIDE
-        )
+        chosen = self._media.frames(self._path, folder, per_minute=per_minute, max_frames=at_most, max_side=FRAME_SIDE)
         return [
             Frame(
                 start_s=frame.time_s,
@@ -190,7 +188,7 @@ class StoredVideo:
 
     def soundtrack(self) -> StoredAudio | None:
         """See `core.modality.VideoContent`."""
-        if not self._media.probe(self._path).has_audio:
+        if not self._media.probe(self._path).audio_streams:
             return None
         return StoredAudio(self._media, self._path, self._folder)
 

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from noisegate.adapters.media.guard import MediaGuard
+from noisegate.adapters.media.probe import Probe
 from noisegate.core.errors import MediaError
 from noisegate.core.ids import digest_from_hex
 from noisegate.core.item import Asset
@@ -17,6 +18,12 @@ NEEDS = {
     Role.LYRICS: Modality.TEXT,
 }
 """Role -> what its file must be."""
+
+
+MAX_TEXT_BYTES = 1_000_000
+"""Bytes of a text file: the longest novel chapter is a tenth of it, and every signal reads all of a text."""
+
+_MODALITIES = {"image": Modality.IMAGE, "audio": Modality.AUDIO, "video": Modality.VIDEO, "text": Modality.TEXT}
 
 
 class MediaProber:
@@ -33,17 +40,12 @@ class MediaProber:
         size = file.stat().st_size
         try:
             probe = self._media.probe(file, declared_name=name)
-            modality = Modality(probe.kind)
-            if role is not None and NEEDS.get(role, modality) is not modality:
-                needed = NEEDS[role].value
-                raise MediaError(
-                    f"`{name}` was given as {role.value}, which must be {needed}, and it is {modality.value}",
-                    kind="mislabelled",
-                )
         except MediaError as error:
             return Asset(
                 digest=digest, name=name, size=size, role=role, problem=error.kind, problem_message=error.message
             )
+        modality = _MODALITIES.get(probe.kind)
+        kind, problem = _misfit(file, size, role, modality, probe)
         return Asset(
             digest=digest,
             name=name,
@@ -54,4 +56,24 @@ class MediaProber:
             duration_s=probe.duration_s,
             width=probe.width,
             height=probe.height,
+            problem=kind,
+            problem_message=problem,
         )
+
+
+def _misfit(
+    file: Path, size: int, role: Role | None, modality: Modality | None, probe: Probe
+) -> tuple[str | None, str | None]:
+    """Why the file cannot be used as it was given: a MediaError kind and a sentence, or twice None."""
+    if modality is None:
+        return "unsupported", f"a {probe.container} file is neither text, picture, sound nor film"
+    if role is not None and NEEDS.get(role, modality) is not modality:
+        return "mislabelled", f"given as {role.value}, which must be {NEEDS[role].value}, and it is {modality.value}"
+    if modality is Modality.TEXT:
+        if size > MAX_TEXT_BYTES:
+            return "too_large", f"{size} bytes of text; at most {MAX_TEXT_BYTES} are read"
+        try:
+            file.read_bytes().decode("utf-8")
+        except UnicodeDecodeError as error:
+            return "decode_failed", f"not UTF-8: {error}"
+    return None, None

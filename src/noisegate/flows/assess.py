@@ -79,6 +79,8 @@ class Assessor:
             done = [*remembered, *self.runner.run(fresh, until=until)]
             self._remember(done)
             for one in done:
+                if until is not None and _too_late(one.result):
+                    continue  # still pending: the deadline's rule decides, not the rule for failures
                 added = frontier.done(one)
                 progress("signal", {"signal": one.signal.spec.name, "part": one.part.id, "made": len(added)})
         return ran
@@ -147,7 +149,7 @@ class Assessor:
             outcome=outcome(decisions, item),
             findings=found,
             facts=_facts(frontier, catalogue),
-            failures=_failures(item, frontier),
+            failures=failures(item, frontier),
             parts=tuple(frontier.parts),
             cases=route(item, decisions),
             notices=tuple(notice for notice in notices if notice is not None),
@@ -159,6 +161,10 @@ class Assessor:
 def dice(item: Item, pack: CompiledPack) -> float:
     """The draw for the audit lane, 0..1: chance over items, but the same item and pack draw the same."""
     return int(short(digest_of_value([item.id, pack.pack.digest]), 13), 16) / 16**13
+
+
+def _too_late(result: Result) -> bool:
+    return isinstance(result, Failure) and result.kind == "timed_out" and result.retryable
 
 
 def _key(work: Work) -> tuple[Digest, Fingerprint]:
@@ -173,7 +179,8 @@ def _facts(frontier: Frontier, catalogue: Catalogue) -> dict[PartId, dict[str, A
     return facts
 
 
-def _failures(item: Item, frontier: Frontier) -> tuple[PartFailure, ...]:
+def failures(item: Item, frontier: Frontier) -> tuple[PartFailure, ...]:
+    """Every file that could not be opened and every signal that had no answer."""
     parts: dict[str, Part] = {part.id: part for part in frontier.parts}
     broken = [
         PartFailure(

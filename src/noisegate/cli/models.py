@@ -1,0 +1,1 @@
+"""`noisegate models list|pull|verify`."""

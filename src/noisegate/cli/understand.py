@@ -1,0 +1,62 @@
+"""Runs one signal, and the extractors it needs, on what a person points at."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from noisegate.adapters.library import MediaLibrary
+from noisegate.cli.item_files import Draft, Overrides, read_draft
+from noisegate.core.ids import PartId
+from noisegate.core.item import Item
+from noisegate.core.modality import Part
+from noisegate.core.ports import PartFailure
+from noisegate.core.signal import Result, Signal
+from noisegate.engine.frontier import Frontier
+from noisegate.flows.assess import failures
+from noisegate.flows.scan import Opened, open_item
+from noisegate.system import System
+
+
+@dataclass(frozen=True, kw_only=True)
+class Understanding:
+    """What one signal said of one upload."""
+
+    item: Item
+    parts: tuple[Part, ...]
+    answers: Mapping[PartId, Result]
+    failures: tuple[PartFailure, ...]
+
+
+def opened(system: System, draft: Draft) -> Opened:
+    """The draft as an item, its files probed."""
+    return open_item(
+        system.prober,
+        kind=draft.kind,
+        texts=draft.texts,
+        files=[(str(file), file.name, role) for file, role in draft.files],
+        creator=draft.creator,
+        markets=draft.markets,
+        surface=draft.surface,
+        declared=draft.declared,
+    )
+
+
+@contextmanager
+def understand(system: System, signal: Signal[Any, Any], path: Path) -> Iterator[Understanding]:
+    """What `signal` says of the file or folder at `path`; parts can be read while the context is open."""
+    upload = opened(system, read_draft(path, Overrides()))
+    library = MediaLibrary(system.media, lambda digest: nullcontext(upload.paths[digest]))
+    with library.parts(upload.item) as roots:
+        frontier = Frontier(roots, system.catalogue)
+        frontier.ask(system.plan.closure([signal.spec.name]))
+        while work := frontier.ready():
+            for done in system.runner.run(work):
+                frontier.done(done)
+        yield Understanding(
+            item=upload.item,
+            parts=tuple(frontier.parts),
+            answers={part: result for (part, name), result in frontier.results.items() if name == signal.spec.name},
+            failures=failures(upload.item, frontier),
+        )

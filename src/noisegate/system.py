@@ -1,0 +1,224 @@
+"""The assembly: the only place that knows both flows and adapters. Everything is built when first asked for.
+
+A `System` is one installation seen from one process. It holds no global state, so tests and the command line can have
+several.
+"""
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distribution, entry_points, requires
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from noisegate.core.errors import InvalidInputError, UnknownNameError
+from noisegate.core.ids import Digest
+from noisegate.core.ports import ResultCache
+from noisegate.core.signal import Kind, Signal
+from noisegate.core.taxonomy import default_taxonomy
+from noisegate.engine.catalogue import Catalogue
+from noisegate.engine.compile import CompiledPack, compile_pack
+from noisegate.engine.plan import Plan, plan
+from noisegate.settings import Settings
+from noisegate.signals import BUILTIN, ENTRY_POINTS
+
+if TYPE_CHECKING:
+    from noisegate.adapters.banks import Banks
+    from noisegate.adapters.media.guard import MediaGuard
+    from noisegate.adapters.models.registry import Registry
+    from noisegate.adapters.prober import MediaProber
+    from noisegate.adapters.runners.local import LocalRunner
+    from noisegate.flows.assess import Assessor
+
+
+class System:
+    """One installation: settings turned into things that work. Use as a context manager."""
+
+    def __init__(self, settings: Settings, *, catalogue: Catalogue | None = None, bank: str | None = None) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            settings: The configuration.
+            catalogue: Signals to use instead of the built-in and installed ones.
+            bank: The bank that `match.*` signals compare with, instead of the one they name.
+        """
+        self.settings = settings
+        self._given = catalogue
+        self._bank = bank
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop what was started: lanes, decoders."""
+        self._open.close()
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Built-in signals and those other packages offer; signals that match carry the bank's present digest."""
+        return self._given if self._given is not None else Catalogue(map(self._with_bank, installed_signals()))
+
+    def _with_bank(self, signal: Signal[Any, Any]) -> Signal[Any, Any]:
+        if {"bank", "digest"} <= set(signal.config):
+            bank = self._bank or signal.config["bank"]
+            return replace(signal, bank=bank, digest=self.banks.digest(bank))  # type: ignore[type-var]  # signals are dataclasses
+        return signal
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The graph of the catalogue."""
+        return plan(self.catalogue)
+
+    @cached_property
+    def banks(self) -> "Banks":
+        """Known content."""
+        from noisegate.adapters.banks import Banks
+
+        return Banks(self.settings.data_dir / "banks")
+
+    @cached_property
+    def registry(self) -> "Registry":
+        """Weights."""
+        from noisegate.adapters.models.registry import Registry
+
+        return Registry(self.settings.models_dir, self.settings.manifests_dir)
+
+    def missing(self, signal: Signal[Any, Any]) -> str | None:
+        """What `signal` lacks to run here, in words; None when nothing does. Loads no model."""
+        if signal.spec.gap:
+            return signal.spec.gap
+        if signal.spec.extra is not None and not extra_installed(signal.spec.extra):
+            return f"the extra `{signal.spec.extra}`: pip install 'noisegate[{signal.spec.extra}]'"
+        if signal.weights is not None and not self.registry.has(signal.weights):
+            return f"the weights `{signal.weights.model}`: noisegate models pull {signal.weights.model}"
+        return None
+
+    @cached_property
+    def media(self) -> "MediaGuard":
+        """The guarded decoder."""
+        from noisegate.adapters.media.guard import MediaGuard
+
+        return self._open.enter_context(MediaGuard(workers=self.settings.decoders))
+
+    @cached_property
+    def prober(self) -> "MediaProber":
+        """Says what a file is."""
+        from noisegate.adapters.prober import MediaProber
+
+        return MediaProber(self.media)
+
+    @cached_property
+    def runner(self) -> "LocalRunner":
+        """Runs signals in this process."""
+        from noisegate.adapters.models.context import ModelContext
+        from noisegate.adapters.runners.local import LocalRunner
+
+        context = ModelContext(self.registry, threads=self.settings.threads, bank=self.banks.entries)
+        return self._open.enter_context(LocalRunner(context, cores=self.settings.threads))
+
+    @cached_property
+    def packs(self) -> tuple[CompiledPack, ...]:
+        """The policy packs in force, by name. Raises PolicyError."""
+        folder = self.settings.packs_dir
+        if not folder.is_dir():
+            raise UnknownNameError(
+                f"there is no folder of policy packs at {str(folder)!r}", hint="set NOISEGATE_PACKS_DIR"
+            )
+        return tuple(self.pack(path.parent) for path in sorted(folder.glob("*/pack.yaml")))
+
+    def pack(self, folder: Path) -> CompiledPack:
+        """Read and compile one pack. Raises PolicyError, UnknownNameError."""
+        return compile_pack(read_pack(folder), self.catalogue, default_taxonomy())
+
+    def assessor(
+        self,
+        open_file: Callable[[Digest], AbstractContextManager[str]],
+        *,
+        cache: ResultCache,
+        packs: tuple[CompiledPack, ...] | None = None,
+        everything: bool = False,
+    ) -> "Assessor":
+        """What assesses items whose files `open_file` gives."""
+        from noisegate.adapters.library import MediaLibrary
+        from noisegate.flows.assess import Assessor
+
+        return Assessor(
+            plan=self.plan,
+            packs=self.packs if packs is None else packs,
+            library=MediaLibrary(self.media, open_file),
+            runner=self.runner,
+            cache=cache,
+            describe=describing(self.catalogue),
+            everything=everything,
+        )
+
+
+def describing(catalogue: Catalogue) -> frozenset[str]:
+    """The enrichers cheap enough to run on every item: they describe it whether or not a policy asks."""
+    return frozenset(s.spec.name for s in catalogue if s.spec.kind is Kind.ENRICHER and s.spec.cost.tier == 0)
+
+
+def installed_signals() -> list[Signal[Any, Any]]:
+    """One instance of every built-in signal, of every gap, and of every signal that another package offers."""
+    from noisegate.signals.gaps import GAPS
+
+    offered = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
+    return [*(_instance(name, place) for name, place in [*BUILTIN.items(), *offered.items()]), *GAPS]
+
+
+def _instance(name: str, place: str) -> Signal[Any, Any]:
+    module, _, attribute = place.partition(":")
+    try:
+        signal = getattr(import_module(module), attribute)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise InvalidInputError(
+            f"the signal `{name}` cannot be made from {place!r}: {error}",
+            hint=f"`{place}` must name a class that can be called without arguments",
+        ) from error
+    if not isinstance(signal, Signal):
+        raise InvalidInputError(f"`{place}` is not a Signal, it is {type(signal).__name__}")
+    return signal
+
+
+def read_pack(folder: Path) -> dict[str, str]:
+    """The text files of a pack's folder, by path relative to it.
+
+    Raises:
+        UnknownNameError: there is no `pack.yaml` in `folder`.
+        InvalidInputError: a file is not UTF-8 text.
+    """
+    if not (folder / "pack.yaml").is_file():
+        raise UnknownNameError(
+            f"there is no policy pack at {str(folder)!r}",
+            hint="a pack is a folder with `pack.yaml` and `examples.yaml`",
+        )
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            try:
+                files[path.relative_to(folder).as_posix()] = path.read_text("utf-8")
+            except UnicodeDecodeError as error:
+                raise InvalidInputError(f"{str(path)!r} is not UTF-8 text: {error}") from error
+    return files
+
+
+def extra_installed(extra: str) -> bool:
+    """Whether every library of the extra `extra` is there."""
+    marked = [line for line in requires("noisegate") or [] if f"extra == '{extra}'" in line.replace('"', "'")]
+    names = (re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in marked)
+    return all(_is_installed(name) for name in names if name != "noisegate")
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
