@@ -1,0 +1,282 @@
+"""The sound of any file: 16 kHz mono for the models, and its loudness, in one pass over the packets.
+
+Runs in the child. The best audio stream is decoded once and streamed to disk; memory does not grow with length.
+Loudness (EBU R128, ITU-R BS.1770-4, true peak by oversampling) is measured by libavfilter on the original channels and
+rate, because a mono 16 kHz copy says nothing of the peaks and levels a listener gets.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from noisegate.adapters.media.limits import Limits
+from noisegate.adapters.media.loudness import AudioGraph, Meter
+from noisegate.adapters.media.opening import (
+    best_sound,
+    check_duration,
+    check_sound,
+    claimed_seconds,
+    codec_name,
+    film_streams,
+    identify,
+    opened,
+)
+from noisegate.core.errors import MediaError
+from noisegate.core.modality import SAMPLE_RATE, Loudness
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_JITTER_S = 0.25  # timestamps within this of the sample count are rounding and codec delay, not holes
+_ANTIPHASE = 0.01  # mid over side power, -20 dB: a mono mix would hide what stereo listeners hear
+_AUDIBLE_POWER = 1e-7
+_SHORTER = (2.0, 0.05)  # seconds, and share of the claimed length, that may be missing before we call it truncated
+_CHECK_EVERY = 200  # damaged packets
+
+
+@dataclass(frozen=True, kw_only=True)
+class PcmInfo:
+    """What came of decoding the sound of one file."""
+
+    duration_s: float
+    """Seconds written; later times of the file are at the same second in the written sound."""
+    samples: int
+    """Written, 16 bits each."""
+    sample_rate: int = SAMPLE_RATE
+    codec: str
+    packets: int
+    damaged_packets: int
+    """Of `packets`, how many did not decode; their time is silent or closed."""
+    truncated: bool
+    """The headers claim clearly more than there was to decode."""
+    padded_s: float
+    """Seconds of silence written for holes in the timestamps."""
+    antiphase_share: float
+    """Share of time, 0..1, in which left and right cancel out, so that one of them was taken instead of the mix."""
+    loudness: Loudness
+
+
+def pcm(file: BinaryIO, size_bytes: int, out: BinaryIO, limits: Limits) -> PcmInfo:
+    """Write the sound of `file` to `out` as 16-bit little-endian mono at 16 kHz.
+
+    Damaged packets are skipped and counted; a file cut short gives what there is and says so.
+
+    Raises:
+        MediaError: empty, unsupported, truncated, too_many_streams, too_long, no_stream, decode_failed.
+    """
+    family = identify(file, size_bytes, limits)
+    with opened(file, family, limits) as container:
+        stream = best_sound(container)
+        codec = codec_name(stream)
+        alone = not film_streams(container)
+        own = None if stream.duration is None else float(stream.duration * stream.time_base)
+        reader = _Reader(container, stream, limits)
+        desk: _Desk | None = None
+        for frame, gap_s in reader.frames():
+            if desk is None:
+                desk = _Desk(frame, out)
+            desk.take(frame, gap_s)
+            check_duration(desk.seconds, limits, verb="lasts more than")
+        if desk is None:
+            raise _nothing(reader)
+        samples = desk.finish()
+        if not samples:
+            raise _nothing(reader)
+        # The container's own length may be that of the picture.
+        claimed = own if not alone and own else (claimed_seconds(container, family, file) if alone else None)
+    duration = samples / SAMPLE_RATE
+    missing = (claimed or 0.0) - duration
+    return PcmInfo(
+        duration_s=duration,
+        samples=samples,
+        codec=codec,
+        packets=reader.packets,
+        damaged_packets=reader.damaged,
+        truncated=reader.broke_off or missing > max(_SHORTER[0], _SHORTER[1] * (claimed or 0.0)),
+        padded_s=round(desk.padded_s, 3),
+        antiphase_share=desk.antiphase / samples,
+        loudness=desk.meter.loudness(),
+    )
+
+
+class _Reader:
+    """Packets to frames: tolerates damage, and keeps the clock."""
+
+    def __init__(self, container: Any, stream: Any, limits: Limits) -> None:
+        self._container = container
+        self._stream = stream
+        self._limits = limits
+        self._key: tuple[str, str, int] | None = None
+        self._floats = codec_name(stream).startswith("pcm_f")
+        self.packets = 0
+        self.damaged = 0
+        self.broke_off = False
+
+    def frames(self) -> Iterator[tuple[Any, float]]:
+        """Decoded frames, each with the seconds missing before it."""
+        origin = (self._container.start_time or 0) / 1e6
+        heard_s = 0.0
+        for frame in self._decoded():
+            key = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if key != self._key:
+                check_sound(frame.sample_rate, len(frame.layout.channels), self._limits)
+                self._key = key
+            gap = 0.0
+            if frame.pts is not None and frame.time_base:
+                at = float(frame.pts * frame.time_base) - origin
+                gap = at - heard_s
+                if abs(gap) > _JITTER_S:
+                    gap = gap if 0 < gap <= self._limits.max_gap_s else 0.0
+                    origin += at - heard_s - gap  # a jump that is not filled moves the origin
+                else:
+                    gap = 0.0
+            heard_s += gap + frame.samples / frame.sample_rate
+            yield frame, gap
+
+    def _decoded(self) -> Iterator[Any]:
+        import av
+
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except MemoryError:
+                raise
+            except av.FFmpegError:  # the container itself breaks off; what was decoded stays
+                self.broke_off = True
+                packet = None
+            if packet is None:
+                return
+            self.packets += packet.size > 0
+            try:
+                for frame in packet.decode():
+                    yield self._finite(frame) if self._floats else frame
+            except MemoryError:
+                raise
+            except av.EOFError:
+                return
+            except av.FFmpegError as error:
+                if packet.size:
+                    self._count(error)
+
+    def _finite(self, frame: Any) -> Any:
+        """One NaN in a float recording would silence what follows for our filters, though not for every player."""
+        import av
+        import numpy as np
+
+        sound = frame.to_ndarray()
+        if np.isfinite(sound).all():
+            return frame
+        self.damaged += 1
+        clean = av.AudioFrame.from_ndarray(
+            np.nan_to_num(sound, nan=0.0, posinf=1.0, neginf=-1.0), format=frame.format.name, layout=frame.layout.name
+        )
+        clean.sample_rate, clean.pts, clean.time_base = frame.sample_rate, frame.pts, frame.time_base
+        return clean
+
+    def _count(self, error: Exception) -> None:
+        self.damaged += 1
+        bound = self._limits.max_damaged_share
+        if self.damaged % _CHECK_EVERY == 0 and self.damaged > bound * self.packets:
+            raise MediaError(
+                f"{self.damaged} of the first {self.packets} packets do not decode "
+                f"({getattr(error, 'strerror', error)}); at most {bound:.0%} may be damaged",
+                kind="decode_failed",
+            )
+
+
+class _Desk:
+    """Splits frames of one fixed layout to the two graphs: the models' copy and the meter."""
+
+    def __init__(self, first: Any, out: BinaryIO) -> None:
+        self._format, self._layout, self._rate = first.format.name, first.layout.name, first.sample_rate
+        self._out = out
+        self._converter: Any = None
+        self._converts: tuple[str, str, int] | None = None
+        self._mono = len(first.layout.channels) == 1
+        chain = (
+            ["aresample", str(SAMPLE_RATE)],
+            ["aformat", f"sample_fmts=flt:channel_layouts={'mono' if self._mono else 'stereo'}"],
+        )
+        self._voice = AudioGraph(first, (*chain, ["asetnsamples", f"n={SAMPLE_RATE}:p=0"]))
+        self.meter = Meter(first)
+        self.samples = 0
+        self.antiphase = 0
+        self.padded_s = 0.0
+        self.seconds = 0.0
+
+    def take(self, frame: Any, gap_s: float) -> None:
+        """Add one decoded frame after `gap_s` seconds of silence."""
+        while gap_s > 0:
+            piece = min(gap_s, 1.0)
+            self._write(self._voice.push(self._silence(piece)))
+            self.padded_s += piece
+            self.seconds += piece
+            gap_s -= piece
+        for same in self._uniform(frame):
+            same.pts = None
+            self.seconds += same.samples / self._rate
+            self.meter.take(same)
+            self._write(self._voice.push(same))
+
+    def finish(self) -> int:
+        """Flush everything; the number of samples written."""
+        if self._converter is not None:
+            for same in self._converter.resample(None):
+                self._write(self._voice.push(same))
+        self.meter.take(None)
+        self._write(self._voice.push(None))
+        return self.samples
+
+    def _uniform(self, frame: Any) -> list[Any]:
+        """Some files change rate or channels midway; everything after the first frame follows the first frame."""
+        import av
+
+        key = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if key == (self._format, self._layout, self._rate):
+            return [frame]
+        if key != self._converts:
+            self._converter = av.AudioResampler(self._format, self._layout, self._rate)
+            self._converts = key
+        frame.pts = None
+        return list(self._converter.resample(frame))
+
+    def _silence(self, seconds: float) -> Any:
+        import av
+
+        frame = av.AudioFrame(self._format, self._layout, max(1, round(seconds * self._rate)))
+        frame.sample_rate = self._rate
+        for plane in frame.planes:
+            plane.update((b"\x80" if self._format.startswith("u8") else b"\0") * plane.buffer_size)
+        return frame
+
+    def _write(self, blocks: Iterator[Any]) -> None:
+        import numpy as np
+
+        for block in blocks:
+            sound: NDArray[Any] = block.to_ndarray().reshape(-1)
+            np.nan_to_num(sound, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+            if not self._mono:
+                sound = self._mixed(sound.reshape(-1, 2))
+            self._out.write((sound * 32_767).round().clip(-32_768, 32_767).astype("<i2").tobytes())
+            self.samples += len(sound)
+
+    def _mixed(self, stereo: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        """One channel of two; not the sum where that would erase what each of them says."""
+        left, right = stereo[:, 0], stereo[:, 1]
+        mid: NDArray[np.float32] = (left + right) / 2
+        side = (left - right) / 2
+        side_power = float(side @ side) / len(side)
+        if side_power > _AUDIBLE_POWER and float(mid @ mid) / len(mid) < _ANTIPHASE * side_power:
+            self.antiphase += len(mid)
+            return left
+        return mid
+
+
+def _nothing(reader: _Reader) -> MediaError:
+    if reader.damaged:
+        return MediaError(f"none of the {reader.packets} packets of sound decodes", kind="decode_failed")
+    if reader.broke_off:
+        return MediaError("the file ends before its first sound", kind="truncated")
+    return MediaError("the sound has no samples", kind="empty")
