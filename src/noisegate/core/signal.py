@@ -116,6 +116,8 @@ class SignalSpec:
     """BCP-47 codes it was trained or tested on; empty when language does not matter."""
     limits: str = ""
     """What it cannot do, for the person who relies on it."""
+    gap: str = ""
+    """Which model would fill it, for a signal nobody can run yet (`signals/gaps.py`); empty for those that can."""
 
     @property
     def kind(self) -> Kind:
@@ -207,6 +209,8 @@ class Signal(ABC, Generic[P, O]):
     weights: ClassVar[Weights | None] = None
     accepts: ClassVar[type[Part]]
     """The part class in the type parameter; filled in by the base class."""
+    no_positive_example: ClassVar[str] = ""
+    """Detectors: why no example can show a high score; empty when the examples do."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
