@@ -152,7 +152,7 @@ def _run_lines(system: System, signal: Signal[Any, Any], source: Path) -> None:
         raise InvalidInputError(f"--jsonl takes text and `{signal.spec.name}` looks at {signal.accepts.modality.value}")
     if source != Path("-") and not source.is_file():
         raise UnknownNameError(f"there is no file {str(source)!r}")
-    role = sorted(signal.spec.roles)[0] if signal.spec.roles else Role.COMMENT
+    role = min(signal.spec.roles) if signal.spec.roles else Role.COMMENT
     stream: BinaryIO = sys.stdin.buffer if source == Path("-") else source.open("rb")
     with stream:
         for chunk in _chunks(stream):

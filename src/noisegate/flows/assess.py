@@ -125,7 +125,7 @@ class Assessor:
                 for output, known in view.known(signal).items()
             },
             fingerprints={alias: signal.fingerprint for alias, signal in signals.items()},
-            dice=dice(item, pack),
+            dice=dice(view.item, pack),
         )
 
     def _conclude(

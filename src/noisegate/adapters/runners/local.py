@@ -55,6 +55,10 @@ class LocalRunner:
         answers = [self._lane(w.signal).put(w) for w in work]
         return [_wait(w, answer, until) for w, answer in zip(work, answers, strict=True)]
 
+    def waiting(self, signal: Signal[Any, Any]) -> int:
+        """How many parts wait in the queue of `signal`: what an operator watches."""
+        return self._lane(signal).waiting
+
     def close(self) -> None:
         """Let every lane finish what it has begun, then stop."""
         with self._lock:
@@ -93,6 +97,10 @@ class _Lane:
         ticket = _Ticket(work, Future())
         self._queue.put(ticket)
         return ticket.answer
+
+    @property
+    def waiting(self) -> int:
+        return self._queue.qsize()
 
     def close(self) -> None:
         self._queue.put(None)
