@@ -1,0 +1,1 @@
+"""Delivers events to the receivers that a platform registered: signed webhooks."""
