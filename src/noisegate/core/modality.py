@@ -59,6 +59,23 @@ class Role(StrEnum):
     FILM = "film"
     """A whole video file."""
 
+    @property
+    def modality(self) -> Modality:
+        """The modality of parts with this role."""
+        return _MODALITY[self]
+
+
+_MODALITY = {
+    **dict.fromkeys(
+        (Role.TITLE, Role.DESCRIPTION, Role.LYRICS, Role.COMMENT, Role.TRANSCRIPT, Role.OCR), Modality.TEXT
+    ),
+    **dict.fromkeys((Role.COVER, Role.PICTURE, Role.FRAME), Modality.IMAGE),
+    **dict.fromkeys(
+        (Role.RECORDING, Role.SOUNDTRACK, Role.SPEECH, Role.SINGING, Role.MUSIC, Role.SILENCE), Modality.AUDIO
+    ),
+    Role.FILM: Modality.VIDEO,
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Box:

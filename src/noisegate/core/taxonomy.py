@@ -22,7 +22,8 @@ class Label:
     """Number in the written policy: `D1.c`."""
     definition: str
     dsa: tuple[str, ...] = ()
-    """Keywords of the DSA Transparency Database (statement categories)."""
+    """`CATEGORY/KEYWORD` of the DSA Transparency Database, without the prefixes `STATEMENT_CATEGORY_` and `KEYWORD_`;
+    the best fit first."""
     mlcommons: tuple[str, ...] = ()
     """MLCommons AILuminate hazards, `S1`..`S14`."""
     openai: tuple[str, ...] = ()
