@@ -9,7 +9,7 @@ OPENAI = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("label", default_taxonomy(), ids=lambda label: label.code)
+@pytest.mark.parametrize("label", list(default_taxonomy()), ids=lambda label: label.code)
 def test_every_label_can_be_reported(label: Label) -> None:
     """A definition, a number in the written policy, and a DSA category with its keyword."""
     assert label.definition
