@@ -188,7 +188,7 @@ class Example:
     facts: Mapping[str, FactValue] = field(default_factory=dict)
     """Exact values."""
     makes: Mapping[Role, int] = field(default_factory=dict)
-    """Role -> how many parts at least."""
+    """Role -> how many parts at least; 0 for none at all."""
     contains: str | None = None
     """Words that the text of some made part must contain, in any case."""
     why: str = ""

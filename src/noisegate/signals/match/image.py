@@ -112,7 +112,8 @@ class ImageMatch(Signal[Image, Scores]):
         values = dict.fromkeys(self.spec.labels, 0.0)
         evidence: dict[str, list[Evidence]] = {}
         outputs = {code: output for output, code in self.spec.labels.items()}
-        for entry, distance, box in _nearest(index, part) if index.entries else ():
+        pixels = part.pixels()  # also without a bank: what cannot be read must not score 0
+        for entry, distance, box in _nearest(index, pixels) if index.entries else ():
             output, score = outputs[entry.label], _score(distance)
             values[output] = max(values[output], score)
             excerpt = f"bank {self.bank}, entry {entry.id}, distance {distance} of {PDQ_BITS}"[:240]
@@ -129,11 +130,10 @@ class ImageMatch(Signal[Image, Scores]):
         ]
 
 
-def _nearest(index: Index, part: Image) -> list[tuple[BankEntry, int, Box]]:
+def _nearest(index: Index, pixels: "NDArray[np.uint8]") -> list[tuple[BankEntry, int, Box]]:
     """Entries near enough to be evidence, nearest first, each with its distance and the area that matched."""
     import numpy as np
 
-    pixels = part.pixels()
     inner, inner_box = without_border(pixels)
     views = [(pixels, Box(x=0.0, y=0.0, width=1.0, height=1.0))]
     if inner is not pixels:
