@@ -1,0 +1,1 @@
+"""The schema of the database, as migrations that only go forward. `migrate.py` runs them."""

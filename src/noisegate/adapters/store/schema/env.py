@@ -1,0 +1,7 @@
+"""Called by alembic; runs the revisions on the connection that `migrate.py` hands over."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], transaction_per_migration=False)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,1 @@
+"""One file per revision; a revision's SQL lies beside it."""
