@@ -5,6 +5,7 @@ them, and reports; one that dies in between leaves a lease that runs out. So an 
 once, and of one item in order: nothing later about an item is taken while something earlier is not settled.
 """
 
+import base64
 import secrets
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ class Outbox:
         Returns:
             The endpoint, and the secret that signs what is sent to it.
         """
-        secret = "whsec_" + secrets.token_urlsafe(32)
+        secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()  # as Standard Webhooks writes it
         row = {"endpoint_id": f"end_{secrets.token_hex(6)}", "url": url, "secret": secret, "kinds": sorted(set(kinds))}
         with self._pool.connection() as connection:
             made = connection.execute(_SQL["insert_endpoint"], row).fetchone() or {}
@@ -61,15 +62,17 @@ class Outbox:
         with self._pool.connection() as connection:
             return [_endpoint(row) for row in connection.execute(_SQL["endpoints"])]
 
-    def take(self, *, limit: int = 20, lease_s: float = 60.0) -> list[Delivery]:
+    def take(self, *, limit: int = 20, lease_s: float = 60.0, busy: Iterable[str] = ()) -> list[Delivery]:
         """Take deliveries that are due, in the order of their events.
 
         Args:
             limit: how many at most.
             lease_s: seconds after which another worker may take what is not reported by then.
+            busy: endpoints that have enough to do; nothing is taken for them, so that a slow one holds up nobody else.
         """
+        named = {"limit": limit, "lease_s": lease_s, "busy": list(busy)}
         with self._pool.connection() as connection:
-            rows = connection.execute(_SQL["take_due"], {"limit": limit, "lease_s": lease_s}).fetchall()
+            rows = connection.execute(_SQL["take_due"], named).fetchall()
         return [
             Delivery(
                 position=row["position"],

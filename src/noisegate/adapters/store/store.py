@@ -20,7 +20,7 @@ from noisegate.adapters.store.pool import Pool
 from noisegate.adapters.store.queries import Queries
 from noisegate.adapters.store.records import Gate, ItemSummary, StoredCase, StoredDecision, StoredItem, StoredPart
 from noisegate.adapters.store.results import Results
-from noisegate.adapters.store.transaction import Transaction
+from noisegate.adapters.store.transaction import Transaction, gate_from
 from noisegate.core.errors import UnknownNameError
 from noisegate.core.ids import DecisionId, Digest, ItemId, PartId
 from noisegate.core.item import GateState, ItemKind
@@ -106,7 +106,7 @@ class Store:
             item=documents.item_from(row["item_id"], row, row["texts"], row["creator"], found),
             submitted_at=row["submitted_at"],
             erased_at=row["erased_at"],
-            gate=_gate(gate),
+            gate=gate_from(gate),
         )
 
     def items(
@@ -123,7 +123,7 @@ class Store:
             UnknownNameError: no such item.
         """
         for row in self._rows(_ITEMS["gate"], item_id=item):
-            return _gate(row)
+            return gate_from(row)
         raise UnknownNameError(f"no item is called `{item}`")
 
     def gate_changes(self, item: ItemId) -> list[GateChange]:
@@ -241,18 +241,6 @@ class Store:
     def _rows(self, statement: Any, **values: Any) -> list[dict[str, Any]]:
         with self._pool.connection() as connection:
             return connection.execute(statement, values).fetchall()
-
-
-def _gate(row: Row) -> Gate:
-    return Gate(
-        item=ItemId(row["item_id"]),
-        revision=row["revision"],
-        state=GateState(row["state"]),
-        markets=documents.markets_from(row["markets"]),
-        why=row["why"],
-        changed_at=row["changed_at"],
-        deadline_at=row["deadline_at"],
-    )
 
 
 def _summary(row: Row) -> ItemSummary:

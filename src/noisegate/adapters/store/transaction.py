@@ -14,6 +14,7 @@ from noisegate.adapters.store import ledger
 from noisegate.adapters.store.documents import markets_from, tidy, written
 from noisegate.adapters.store.ledger import NewEntry
 from noisegate.adapters.store.queries import Queries
+from noisegate.adapters.store.records import Gate
 from noisegate.core.errors import ConflictError, UnknownNameError
 from noisegate.core.ids import DecisionId, Digest, ItemId, digest_of_value, plain
 from noisegate.core.item import GateState, Item
@@ -122,6 +123,25 @@ class Transaction:
         return ItemId(row["item_id"])
 
     # Conclusions
+
+    def lock_gate(self, item: ItemId) -> Gate:
+        """Where an item stands; nobody else concludes anything about it until this transaction ends.
+
+        Raises:
+            UnknownNameError: no such item.
+        """
+        return gate_from(self._lock_gate(item))
+
+    def repeats(self, assessment: Assessment) -> bool:
+        """Whether the latest assessment of the item came to the same decisions from the same findings."""
+        named = {"item_id": assessment.item.id}
+        latest = self.connection.execute(_ASSESSMENTS["latest_conclusion"], named).fetchone()
+        return latest == {
+            "settled": assessment.settled,
+            "outcome": written(assessment.outcome),
+            "decisions": [decision.id for decision in assessment.decisions],
+            "findings": [written(finding) for finding in assessment.findings],
+        }
 
     def save_assessment(self, assessment: Assessment) -> int:
         """Record what one assessment found and concluded; earlier ones stay. Locks the item until the end.
@@ -309,6 +329,18 @@ class Transaction:
                 self.append("case_opened", case.item, case=row["case_id"], queue=case.queue, decisions=case.decisions)
         return numbers
 
+    def drop_cases(self, item: ItemId, *, keep: Sequence[int], why: str) -> None:
+        """Close the blocking cases of an item that nobody has begun, but those numbered in `keep`.
+
+        Args:
+            item: whose.
+            keep: those still asked for.
+            why: goes into the record as their verdict, for example `superseded`.
+        """
+        named = {"item_id": item, "keep": list(keep), "why": why}
+        for row in self.connection.execute(_CASES["drop_cases"], named).fetchall():
+            self.append("case_dropped", item, case=row["case_id"], why=why)
+
     def close_case(self, case: int, *, verdict: str, decisions: Sequence[DecisionId] = ()) -> ItemId:
         """Record what a person concluded; what follows from it is another decision.
 
@@ -425,3 +457,16 @@ class Transaction:
         if rows:
             with self.connection.cursor() as cursor:
                 cursor.executemany(statement, rows)
+
+
+def gate_from(row: Mapping[str, Any]) -> Gate:
+    """A gate from its row."""
+    return Gate(
+        item=ItemId(row["item_id"]),
+        revision=row["revision"],
+        state=GateState(row["state"]),
+        markets=markets_from(row["markets"]),
+        why=row["why"],
+        changed_at=row["changed_at"],
+        deadline_at=row["deadline_at"],
+    )

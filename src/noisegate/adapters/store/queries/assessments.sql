@@ -45,6 +45,18 @@ WHERE item_id = %(item_id)s
 ORDER BY number DESC
 LIMIT 1
 
+-- name: latest_conclusion
+-- What the latest assessment said, to compare another one with.
+SELECT settled, outcome::text AS outcome,
+       ARRAY(SELECT decision_id FROM assessment_decisions d
+             WHERE d.item_id = a.item_id AND d.number = a.number ORDER BY position) AS decisions,
+       ARRAY(SELECT finding::text FROM findings f
+             WHERE f.item_id = a.item_id AND f.number = a.number ORDER BY position) AS findings
+FROM assessments a
+WHERE item_id = %(item_id)s
+ORDER BY number DESC
+LIMIT 1
+
 -- name: findings
 SELECT finding FROM findings WHERE item_id = %(item_id)s AND number = %(number)s ORDER BY position
 

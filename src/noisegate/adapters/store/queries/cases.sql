@@ -35,3 +35,9 @@ RETURNING case_id, item_id, queue, priority, decisions, blocking, why, state, cl
 UPDATE cases SET state = 'closed', closed_at = now(), verdict = %(verdict)s
 WHERE case_id = %(case_id)s AND state <> 'closed'
 RETURNING item_id
+
+-- name: drop_cases
+-- Nobody has begun them, and no decision asks for them any more.
+UPDATE cases SET state = 'closed', closed_at = now(), verdict = %(why)s
+WHERE item_id = %(item_id)s AND state = 'open' AND blocking AND NOT case_id = ANY (%(keep)s::bigint[])
+RETURNING case_id

@@ -15,7 +15,7 @@ WHERE removed_at IS NULL AND (kinds = '{}' OR %(kind)s = ANY (kinds))
 -- Gives each delivery to one worker for `lease_s` seconds. One whose predecessor is not settled has to wait.
 WITH due AS (
     SELECT position, endpoint_id FROM deliveries d
-    WHERE state = 'pending' AND due_at <= now()
+    WHERE state = 'pending' AND due_at <= now() AND NOT endpoint_id = ANY (%(busy)s::text[])
       AND NOT EXISTS (
           SELECT FROM deliveries earlier
           WHERE earlier.endpoint_id = d.endpoint_id AND earlier.item_id = d.item_id
