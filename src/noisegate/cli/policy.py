@@ -7,7 +7,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from noisegate.engine.evaluate import check_examples
+from noisegate.engine.rehearsal import check_examples
 from noisegate.settings import Settings
 from noisegate.system import System
 
@@ -17,7 +17,7 @@ def check(folder: Path, *, json: bool) -> None:
     with System(Settings()) as system:
         compiled = system.pack(folder)
     outcomes = check_examples(compiled)
-    failed = [outcome for outcome in outcomes if not outcome.passed]
+    failed = [outcome for outcome in outcomes if not outcome.ok]
     pack = compiled.pack
     if json:
         shape = {
@@ -26,13 +26,13 @@ def check(folder: Path, *, json: bool) -> None:
             "digest": pack.digest,
             "rules": [rule.id for rule in pack.rules],
             "examples": len(outcomes),
-            "failed": [{"name": o.name, "message": o.message} for o in failed],
+            "failed": [{"name": o.example.name, "message": o.message} for o in failed],
         }
         sys.stdout.buffer.write(orjson.dumps(shape) + b"\n")
     else:
         console = Console()
         for outcome in failed:
-            console.print(Text(f"failed: {outcome.name}: {outcome.message}", "red"))
+            console.print(Text(f"failed: {outcome.message}", "red"))
         passed = len(outcomes) - len(failed)
         console.print(f"{pack.name}@{pack.version}: {len(pack.rules)} rules, {passed} of {len(outcomes)} examples hold")
     if failed:
