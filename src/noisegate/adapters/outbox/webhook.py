@@ -10,7 +10,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import secrets
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +21,6 @@ from noisegate.adapters.outbox.addresses import Receiver, Resolver, parse, resol
 from noisegate.core.errors import InvalidInputError, UnavailableError
 
 _SECRET = "whsec_"  # noqa: S105 - the prefix of every secret, not one of them
-_SECRET_BYTES = 32
 _HEARD = 512
 """Bytes of an error's body that are read, for the operator's eyes."""
 _ATTEMPTED = 3
@@ -125,7 +123,7 @@ def signed(secret: str, *, event_id: str, at: int, body: bytes) -> dict[str, str
     """The three headers by which a receiver knows that `body` came from us, and when.
 
     Args:
-        secret: As `new_secret` gives it.
+        secret: `whsec_` and the key in base64.
         event_id: The same for every attempt, so that a receiver can drop what it has seen.
         at: Seconds since 1970.
         body: The exact bytes that are sent.
@@ -139,11 +137,6 @@ def signed(secret: str, *, event_id: str, at: int, body: bytes) -> dict[str, str
         "webhook-timestamp": str(at),
         "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
     }
-
-
-def new_secret() -> str:
-    """A fresh secret: `whsec_` and 32 random bytes in base64."""
-    return _SECRET + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 def _key(secret: str) -> bytes:
