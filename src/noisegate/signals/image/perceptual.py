@@ -22,6 +22,8 @@ PDQ_BITS = 256
 PDQ_QUALITY_FLOOR = 50
 """PDQ quality (0..100) below which a hash says too little to be compared: flat colours, smooth gradients."""
 
+_TURN_HASH_FROM = 640
+"""Longest side in pixels from which turning the hash finds every turned picture: measured on 16 photographs."""
 _TRIM_TOLERANCE = 10.0
 """Mean distance from the border's colour (0..255) up to which a row or column still is border: JPEG noise."""
 _TRIM_KEEPS = 0.25
@@ -42,9 +44,20 @@ def pdq(pixels: "NDArray[np.uint8]") -> tuple[str, int]:
 
 
 def pdq_variants(pixels: "NDArray[np.uint8]") -> tuple[tuple[str, ...], int]:
-    """PDQ hashes of the eight ways to turn and mirror the picture, upright first, and their common quality."""
-    variants, quality = require("pdqhash", extra="image").compute_dihedral(pixels)
-    return tuple(_hex(bits) for bits in variants), int(quality)
+    """PDQ hashes of the eight ways to turn and mirror the picture, upright first, and its quality.
+
+    Large pictures are hashed once and the hash is turned, which is off by a few bits. In pictures of about 256 pixels
+    it is off by up to 60 bits, so small ones are turned themselves.
+    """
+    import numpy as np
+
+    library = require("pdqhash", extra="image")
+    if max(pixels.shape) >= _TURN_HASH_FROM:
+        variants, quality = library.compute_dihedral(pixels)
+        return tuple(_hex(bits) for bits in variants), int(quality)
+    views = [np.rot90(side, turns) for side in (pixels, pixels[:, ::-1]) for turns in range(4)]
+    hashed = [library.compute(np.ascontiguousarray(view)) for view in views]
+    return tuple(_hex(bits) for bits, _ in hashed), int(hashed[0][1])
 
 
 def phash(pixels: "NDArray[np.uint8]") -> str:
