@@ -6,9 +6,14 @@ The words of a rule's condition are CEL; compiling them is the engine's work.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from noisegate.core.ids import Digest
 from noisegate.core.item import GateState, ItemKind
+
+if TYPE_CHECKING:
+    from noisegate.core.decision import Known
+    from noisegate.core.signal import FactValue
 
 
 class Action(StrEnum):
@@ -119,10 +124,12 @@ class PolicyExample:
     """One case with its expected outcome, run by `noisegate policy check`."""
 
     name: str
-    given: Mapping[str, object]
-    """`alias.output` -> a score, a fact, `missing`, or role -> score; absent outputs have nothing to say (no parts)."""
-    item: Mapping[str, object]
+    given: Mapping[str, "Known"]
+    """`alias.output` -> what is known of it; for outputs left out there is nothing to look at."""
+    item: Mapping[str, "FactValue | tuple[str, ...]"]
+    """What conditions read of the item, as in `Inputs.item`."""
     rule: str
+    """The rule that must decide, or one of RESERVED_RULES."""
     action: Action
 
 
