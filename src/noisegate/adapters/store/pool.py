@@ -33,7 +33,8 @@ class Pool:
         from psycopg_pool import ConnectionPool
 
         self._url = for_psycopg(url)
-        self._pool = ConnectionPool[Connection](
+        self._pool: ConnectionPool[Connection]
+        self._pool = ConnectionPool(
             self._url,
             kwargs={"row_factory": dict_row},
             min_size=0,
