@@ -1,37 +1,50 @@
-"""What tests of every floor share: one real PostgreSQL for the session, and a fresh database for every test."""
+"""What tests of every floor share: one real PostgreSQL for the session, and an empty database for every test.
 
-from collections.abc import Callable, Iterator
+`NOISEGATE_TEST_POSTGRES=postgresql://...` (a superuser's address) runs them on another server, for example on the
+oldest version that is supported.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
+from urllib.parse import quote
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from noisegate.adapters.store.migrate import migrate
 from noisegate.adapters.store.server import PostgresServer
 
-TEMPLATE = "noisegate"
+TEMPLATE = "noisegate_template"
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A running server that does not wait for the disk, with one migrated database to copy from."""
+def database_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Address of a database (`database`) for a user (`user`) of a running server that does not wait for the disk."""
+    elsewhere = os.environ.get("NOISEGATE_TEST_POSTGRES")
+    if elsewhere:
+        known = conninfo_to_dict(elsewhere)
+        yield lambda database, user=known["user"]: _url(known, database, user)
+        return
     server = PostgresServer(tmp_path_factory.mktemp("postgres"), settings={"fsync": "off"})
-    with server as url:
-        migrate(url)
-        yield server
+    with server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")
-def new_database(postgres: PostgresServer) -> Callable[[], str]:
+def new_database(database_address: Callable[..., str]) -> Callable[[], str]:
     """Makes an empty, migrated database and returns its address; for fixtures that live longer than a test."""
     numbers = count(1)
 
-    def make() -> str:
-        name = f"test_{next(numbers)}"
-        with psycopg.connect(postgres.url(database="postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
-        return postgres.url(database=name)
+    def make(name: str = "", template: str = TEMPLATE) -> str:
+        name = name or f"test_{next(numbers)}"
+        with psycopg.connect(database_address(database="postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return database_address(database=name)
 
+    migrate(make(TEMPLATE, "template0"))
     return make
 
 
@@ -56,3 +69,8 @@ def database_url(module_database: str) -> str:
         ).fetchall()
         connection.execute("; ".join(statement for (statement,) in tables).encode())
     return module_database
+
+
+def _url(known: Mapping[str, object], database: str, user: object) -> str:
+    host, port = quote(str(known.get("host", "")), safe=""), known.get("port", 5432)
+    return f"postgresql://{user}:{known.get('password', '')}@/{database}?host={host}&port={port}"

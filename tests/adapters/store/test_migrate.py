@@ -7,17 +7,13 @@ import pytest
 
 from noisegate.adapters.store import migrate as migrating
 from noisegate.adapters.store.migrate import check, migrate
-from noisegate.adapters.store.server import PostgresServer
 from noisegate.core.errors import UnavailableError
 
 
 @pytest.fixture
-def empty_database(postgres: PostgresServer) -> str:
+def empty_database(new_database: Callable[..., str]) -> str:
     """A database without any table."""
-    with psycopg.connect(postgres.url(database="postgres"), autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS bare")
-        connection.execute("CREATE DATABASE bare TEMPLATE template0")
-    return postgres.url(database="bare")
+    return new_database("bare", "template0")
 
 
 def test_processes_that_migrate_together_make_one_schema(empty_database: str) -> None:
@@ -56,13 +52,15 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path:
         assert "hidden" not in str(caught.value)
 
 
-def test_a_user_who_may_not_do_it_is_told_what_is_missing(postgres: PostgresServer, empty_database: str) -> None:
+def test_a_user_who_may_not_do_it_is_told_what_is_missing(
+    database_address: Callable[..., str], empty_database: str
+) -> None:
     """The message is PostgreSQL's, the hint ours."""
     with psycopg.connect(empty_database) as connection:
         connection.execute("DROP ROLE IF EXISTS visitor")
         connection.execute("CREATE ROLE visitor LOGIN")
     with pytest.raises(UnavailableError, match="permission denied") as caught:
-        migrate(postgres.url(database="bare", user="visitor"))
+        migrate(database_address(database="bare", user="visitor"))
     assert "must own the database" in str(caught.value)
 
 
