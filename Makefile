@@ -39,10 +39,11 @@ check: $(SYNCED) ## check format, lint, types and import floors
 	@$(UV) lock --check --quiet
 	@for pack in packs/*/; do $(BIN)/noisegate policy check $$pack; done
 
-fix: $(SYNCED) ## format the code and mend what the linter can mend
-	@echo "==> fix: formatting, mending lint"
+fix: $(SYNCED) ## format the code, mend what the linter can mend, write the tables of the docs
+	@echo "==> fix: formatting, mending lint, writing the tables of the docs"
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIN)/python docs/generate.py
 
 bench: setup ## run the benchmarks (ONLY=name runs one), JSON lines on stdout
 	@echo "==> bench: ratios in one run; JSON lines on stdout" >&2

@@ -142,7 +142,7 @@ class Assessor:
             progress("decision", {"pack": pack.pack.name, "action": decisions[-1].action.value})
         found = findings(view, catalogue)
         by_name = {pack.pack.name: pack for pack in packs}
-        notices = [statement_of_reasons(d, by_name[d.pack].pack, item, found) for d in decisions]
+        notices = [statement_of_reasons(d, by_name[d.pack], item, found) for d in decisions]
         return Assessment(
             item=item,
             decisions=tuple(decisions),
