@@ -96,6 +96,15 @@ def test_a_delivery_whose_worker_died_is_taken_again_when_its_lease_ends(store: 
     assert taken(outbox.take(lease_s=0)) == ["a:1"]
 
 
+def test_nothing_is_taken_for_an_endpoint_that_has_enough_to_do(store: Store, outbox: Outbox) -> None:
+    """A slow receiver holds up nobody else."""
+    (slow,) = outbox.endpoints()
+    quick, _ = outbox.add_endpoint(URL)
+    emit(store, "a", 1)
+    assert [delivery.endpoint for delivery in outbox.take(busy=[slow.id])] == [quick.id]
+    assert [delivery.endpoint for delivery in outbox.take()] == [slow.id]
+
+
 def test_two_workers_share_the_work(store: Store, outbox: Outbox) -> None:
     """No delivery is lent twice."""
     for number in range(20):

@@ -107,6 +107,48 @@ def test_an_assessment_that_is_done_again_adds_no_second_decision(
     assert kinds(store) == ["submitted", "decided", "assessed", "case_opened", "assessed"]
 
 
+def test_an_assessment_that_repeats_the_last_one_is_recognised(
+    store: Store, submitted: Item, make_assessment: Callable[..., Assessment]
+) -> None:
+    """Same decisions from the same findings, however long it took; anything else is news."""
+    assessment = make_assessment(submitted)
+    with store.transaction() as tx:
+        assert tx.lock_gate(submitted.id).state is GateState.HELD
+        assert not tx.repeats(assessment)
+        tx.save_assessment(assessment)
+        assert tx.repeats(replace(assessment, timings={"total": 99.0}))
+        assert not tx.repeats(replace(assessment, findings=()))
+        assert not tx.repeats(replace(assessment, settled=False))
+        assert not tx.repeats(make_assessment(submitted, score=0.5))
+
+
+def test_cases_that_no_decision_asks_for_any_more_are_dropped_unless_somebody_has_begun(
+    store: Store, submitted: Item, make_assessment: Callable[..., Assessment]
+) -> None:
+    """The audit lane is not touched either: it blocks nobody."""
+    (case,) = make_assessment(submitted).cases
+    with store.transaction() as tx:
+        begun, stale, kept, audit = tx.open_cases(
+            [
+                replace(case, queue="begun", priority=200),
+                replace(case, queue="stale"),
+                replace(case, queue="kept"),
+                replace(case, queue="audit", blocking=False),
+            ]
+        )
+    assert store.claim_case("person:ada", queue="begun") is not None
+    with store.transaction() as tx:
+        tx.drop_cases(submitted.id, keep=[kept], why="superseded")
+    states = {stored.id: (stored.state, stored.verdict) for stored in store.cases(state=None)}
+    assert states == {
+        begun: ("claimed", None),
+        stale: ("closed", "superseded"),
+        kept: ("open", None),
+        audit: ("open", None),
+    }
+    assert kinds(store)[-1] == "case_dropped"
+
+
 def test_a_later_assessment_supersedes_and_the_earlier_decision_stays(
     store: Store, submitted: Item, make_assessment: Callable[..., Assessment]
 ) -> None:
