@@ -114,5 +114,5 @@ def payload(owed: Owed) -> bytes:
 
 def wait_s(attempts: int, dice: float) -> float:
     """Seconds to wait after so many failed attempts: 2, 6, 18... up to six hours, give or take a fifth."""
-    wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * _GROWTH ** (attempts - 1))
+    wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * _GROWTH ** min(attempts - 1, 100))
     return wait * (1 + _JITTER * (2 * dice - 1))
