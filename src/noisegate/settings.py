@@ -6,7 +6,7 @@ One frozen tree; nothing else in the program reads the environment.
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 _HERE = Path(__file__).resolve().parent
@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=2 * 1024**3, gt=0, description="Largest file the API takes, in bytes.")
     webhooks_may_reach_private_addresses: bool = Field(
         default=False, description="Let webhooks go to loopback and private networks; for trying things out."
+    )
+    url: str | None = Field(
+        default=None, description="The platform that `noisegate submit` talks to; None: the one started on `data_dir`."
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="The key that `noisegate submit` shows; None: the administrator's, in `data_dir`."
     )
 
     @classmethod

@@ -194,5 +194,60 @@ def submit(
     platform.submit(paths, wait=wait, json=json)
 
 
+@key_app.command("create")
+def key_create(
+    name: Annotated[str, typer.Argument(help="Who or what uses it; for people.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help="submit, read or admin; may be given again. Default: submit and read.")
+    ] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Make an API key; its secret is printed once and kept nowhere."""
+    from noisegate.cli import keys
+
+    keys.create(name, scope or ["submit", "read"], json=json)
+
+
+@key_app.command("list")
+def key_list(*, json: Json = False) -> None:
+    """Every key, revoked ones too, without secrets."""
+    from noisegate.cli import keys
+
+    keys.list_keys(json=json)
+
+
+@key_app.command("revoke")
+def key_revoke(
+    key_id: Annotated[str, typer.Argument(metavar="KEY", help="As `noisegate key list` shows it.")],
+    *,
+    json: Json = False,
+) -> None:
+    """From now on the key opens nothing."""
+    from noisegate.cli import keys
+
+    keys.revoke(key_id, json=json)
+
+
+@ledger_app.command("verify")
+def ledger_verify(
+    head: Annotated[str | None, typer.Option(help="The head that an earlier check printed.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Walk the whole chain: exit 1 names the first row that was changed, or is missing."""
+    from noisegate.cli import ledger
+
+    ledger.verify(head, json=json)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date; `noisegate up` does it by itself."""
+    from noisegate.cli import platform
+
+    platform.bring_up_to_date()
+
+
 if __name__ == "__main__":
     main()
