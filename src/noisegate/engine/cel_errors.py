@@ -22,10 +22,11 @@ _OVERLOAD = re.compile(r"found no matching overload for '(.+?)' applied to '\((.
 _SELECT = re.compile(r"expression of type '(.+?)' cannot be the operand of a select")
 _UNEXPECTED = re.compile(r"Syntax error: (?:mismatched|extraneous) input '(.*?)' expecting")
 _MISSING = re.compile(r"Syntax error: missing '(.*?)' at '(.*?)'")
+_RESERVED = re.compile(r"reserved identifier: (\w+)")
 _TOKEN = re.compile(r"Syntax error: token recognition error at: '(.*)'$")
 _WORDS = {"and": "&&", "or": "||", "not": "!", "=": "=="}
 _TYPES = {
-    "double": "a number",
+    "double": "a number with a point",
     "int": "a whole number",
     "string": "a string",
     "bool": "true or false",
@@ -118,6 +119,8 @@ def _unreadable(text: str, at: int) -> Fault:
     if match := _MISSING.search(text):
         before = "the end" if match[2] == _END else f"`{match[2]}`"
         return Fault(at, f"`{match[1]}` is missing", f"before {before}")
+    if match := _RESERVED.search(text):
+        return Fault(at, f"`{match[1]}` is not a word of conditions")
     if match := _TOKEN.search(text):
         word = match[1].strip()
         if word in {"=", "&", "|"}:
@@ -173,7 +176,8 @@ def _mismatch(function: str, types: str, at: int, source: str) -> Fault:
     for kind in given:
         if kind not in _PLAIN and kind in _TYPES:
             return Fault(at, message, _how_to_use(kind))
-    return Fault(at, message, "write whole numbers with a point: `1.0`" if {"double", "int"} <= set(given) else "")
+    alike = "counts are whole numbers like `2`, all others have a point like `2.0`"
+    return Fault(at, message, alike if {"double", "int"} <= set(given) else "")
 
 
 def _usage(function: str, given: list[str]) -> str:

@@ -90,7 +90,7 @@ def compile_pack(
     Raises:
         PolicyError: something is wrong; the message shows every error with its file, line and a caret.
     """
-    problems = Problems(files, folder=folder)
+    problems = Problems({name: files[name] for name in sorted(files, key=_in_order)}, folder=folder)
     for name in sorted(set(files) - set(FILES)):
         problems.add(Place(name), f"unknown file `{name}`", f"a pack holds {listed(FILES)}{did_you_mean(name, FILES)}")
     pack, examples, _ = (_document(name, files, problems) for name in (PACK, EXAMPLES, SUITE))
@@ -100,6 +100,10 @@ def compile_pack(
     if problems:
         raise problems.error()
     return compiled
+
+
+def _in_order(name: str) -> tuple[int, str]:
+    return (FILES.index(name) if name in FILES else len(FILES), name)
 
 
 def digest_of_files(files: Mapping[str, str]) -> Digest:
@@ -129,13 +133,12 @@ class _Compiler:
         references = dict(self._signals(fields.get("signals")))
         names = self._names(fields.get("signals"), {alias: name for alias, (name, _) in references.items()})
         rules, conditions, places = self._rules(fields.get("rules"), names)
+        before = len(self._problems)
         scope = self._scope(fields.get("scope"))
+        asked = scope if len(self._problems) == before else Scope()
+        reader = ExampleReader(read, names, rules=places, scope=asked)
+        cases = reader.read(examples) if examples is not None else ()
         if_missing = self._if_missing(fields, conditions, names)
-        if examples is not None:
-            reader = ExampleReader(read, names, rules=places, scope=scope)
-            cases = reader.read(examples)
-        else:
-            cases = ()
         pack = PolicyPack(
             name=self._name(fields.get("pack"), "`pack`"),
             version=read.whole(fields.get("version"), "`version`", at_least=1),
@@ -190,7 +193,7 @@ class _Compiler:
             note = "name the signals that look at those parts"
             self._problems.add(place, f"`{name}` makes parts; it gives no scores and no facts", note)
         elif int(match[2]) != spec.major:
-            note = f"its outputs mean something else since; review the thresholds, then {pinned}"
+            note = f"a new number before the first dot changes what the outputs mean: read up on it, then {pinned}"
             self._problems.add(place, f"`{name}` is at version {spec.version}, not {match[2]}", note)
         return name, spec.major
 
@@ -220,7 +223,8 @@ class _Compiler:
             if rule.id in places:
                 note = f"it is already on line {places[rule.id].line + 1}"
                 self._problems.add(place, f"two rules are called `{rule.id}`", note)
-            places[rule.id] = place
+            elif rule.id:
+                places[rule.id] = place
             rules.append(rule)
             conditions += [condition] if condition else []
         return tuple(rules), tuple(conditions), places
@@ -230,9 +234,6 @@ class _Compiler:
         fields = read.mapping(value, "a rule", required=("id", "when", "then", "reason", "label"))
         name = self._name(fields.get("id"), "`id`")
         place = fields["id"].place if "id" in fields else value.place
-        if name in RESERVED_RULES:
-            note = f"{listed(sorted(RESERVED_RULES))} stand for decisions without a rule"
-            self._problems.add(place, f"a rule cannot be called `{name}`", note)
         rule = Rule(
             id=name,
             when=read.text(fields.get("when"), "`when`"),
@@ -292,7 +293,7 @@ class _Compiler:
         self, fields: Mapping[str, Value], conditions: tuple[Condition, ...], names: Names
     ) -> Mapping[str, Action]:
         value = fields.get("if_missing")
-        entries = self._reader.mapping(value, "`if_missing`", optional=(*names.signals, *names.unresolved))
+        entries = self._reader.mapping(value, "`if_missing`", optional=(*names.signals, *sorted(names.unresolved)))
         used = {use.variable.partition(".")[0] for condition in conditions for use in condition.uses}
         for alias in names.signals:
             if isinstance(value, Mapped) and alias in used and alias not in entries:
@@ -352,10 +353,16 @@ class _Compiler:
 
     def _name(self, value: Value | None, what: str) -> str:
         scalar = self._reader.scalar(value, what)
-        if scalar and not _NAME.fullmatch(scalar.text) and scalar.text not in RESERVED_RULES:
+        if scalar is None:
+            return ""
+        if scalar.text in RESERVED_RULES:
+            note = f"{listed(sorted(RESERVED_RULES))} stand for decisions without a rule"
+        elif not _NAME.fullmatch(scalar.text):
             note = "small letters and digits, words joined with `-`"
-            self._problems.add(scalar.place, f"{what} cannot be `{scalar.text}`", note)
-        return scalar.text if scalar else ""
+        else:
+            return scalar.text
+        self._problems.add(scalar.place, f"{what} cannot be `{scalar.text}`", note)
+        return ""
 
 
 def _variables(alias: str, signal: AnySignal) -> Iterator[Variable]:

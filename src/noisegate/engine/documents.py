@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=StrEnum)
 
 _BLANK = " \t\r\n"
+_QUOTE = "put the condition in single quotes, or on the lines below `when: >-`"
 _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """Something in a file."""
+    """Something in a file. No more than that where a problem was found; then nothing else is said about it."""
 
     place: Place
 
@@ -80,7 +81,8 @@ def parse(file: str, text: str, problems: Problems) -> Value | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line, mark.column) if mark else Place(file)
-        problems.add(place, "this is not YAML", "; ".join(filter(None, (error.context, error.problem))))
+        hint = _QUOTE if "when:" in "".join(text.splitlines()[place.line : place.line + 1]) else ""
+        problems.add(place, "this is not YAML", "; ".join(filter(None, (error.context, error.problem, hint))))
         return None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
@@ -110,8 +112,11 @@ class _Converter:
         place = self._place(node)
         if id(node) in self._seen:
             self._problems.add(place, "a value is used twice through an anchor", "write it out in both places")
-            return _blank_at(place)
+            return Value(place=place)
         self._seen.add(id(node))
+        if node.tag.startswith("!"):
+            self._problems.add(place, "a word that starts with `!` is a tag in YAML", _QUOTE)
+            return Value(place=place)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
@@ -160,16 +165,16 @@ class Reader:
                 self.problems.add(place, f"unknown key `{key}`", note)
                 del entries[key]
         if isinstance(value, Mapped):
-            for key in required:
-                if key not in entries:
-                    self.problems.add(value.place, f"{what} needs `{key}`")
+            absent = [key for key in required if key not in entries]
+            if absent:
+                self.problems.add(value.place, f"{what} needs {listed(absent)}")
         return entries
 
     def entries(self, value: Value | None, what: str) -> Mapping[str, Value]:
         """The entries of a mapping with any keys."""
         if isinstance(value, Mapped):
             return value.entries
-        if value is not None:
+        if isinstance(value, (Scalar, Sequence)):
             self.problems.add(value.place, f"{what} must be a mapping", "write `key: value` lines, indented")
         return {}
 
@@ -177,7 +182,7 @@ class Reader:
         """The items of a list."""
         if isinstance(value, Sequence):
             return value.items
-        if value is not None:
+        if isinstance(value, (Scalar, Mapped)):
             self.problems.add(value.place, f"{what} must be a list", "write `- item` lines or `[a, b]`")
         return ()
 
@@ -187,7 +192,7 @@ class Reader:
             return value
         if isinstance(value, Scalar):
             self.problems.add(value.place, f"{what} is empty")
-        elif value is not None:
+        elif isinstance(value, (Sequence, Mapped)):
             self.problems.add(value.place, f"{what} must be a single value")
         return None
 
@@ -248,10 +253,6 @@ def number_in(scalar: Scalar) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _blank_at(place: Place) -> Scalar:
-    return Scalar(place=place, text="?", quoted=True, raw="?")
 
 
 def _written_at(raw: str, text: str, style: str) -> list[int]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 FILE = "examples.yaml"
 
 _GAPS = {"missing": Gap.FAILED, "pending": Gap.PENDING}
+_EITHER_GAP = "`missing` or `pending`"
 
 
 class ExampleReader:
@@ -96,7 +97,7 @@ class ExampleReader:
         gap = _gap(value)
         if gap is None:
             note = f"values are given to {listed(outputs)}"
-            self._add(value.place, f"`{alias}` can only be {listed(_GAPS)}", note)
+            self._add(value.place, f"`{alias}` can only be {_EITHER_GAP}", note)
         return {name: _gaps_everywhere(variable, gap or Gap.FAILED) for name, variable in outputs.items()}
 
     def _known(self, variable: Variable, value: Value) -> Known:
@@ -143,7 +144,7 @@ class ExampleReader:
         if variable.holds is Holds.NUMBERS and number is not None:
             return number
         allowed = "a number" if variable.holds is Holds.NUMBERS else "true or false"
-        self._add(scalar.place, f"`{variable.name}` cannot be `{scalar.text}`", f"{allowed}, or {listed(_GAPS)}")
+        self._add(scalar.place, f"`{variable.name}` cannot be `{scalar.text}`", f"{allowed}, or {_EITHER_GAP}")
         return ""
 
     def _place(self, value: Value) -> tuple[float, float]:
@@ -157,13 +158,13 @@ class ExampleReader:
     def _item(
         self, value: Value | None, place: Place, given: Mapping[str, Known]
     ) -> Mapping[str, FactValue | tuple[str, ...]]:
-        read, scope = self._reader, self._scope
+        read, scope, before = self._reader, self._scope, len(self._reader.problems)
         fields = read.mapping(value, "`item`", optional=("kind", "surface", "markets", "declared", "has"))
         kind = read.choice(fields["kind"], "`kind`", ItemKind).value if "kind" in fields else None
         surface = read.text(fields["surface"], "`surface`") if "surface" in fields else None
         kind, surface = kind or _usual(scope.kinds, ItemKind.TRACK), surface or _usual(scope.surfaces, "catalogue")
         markets = self._markets(fields["markets"]) if "markets" in fields else (WORLDWIDE,)
-        if not covers(scope, kind=kind, surface=surface, markets=markets):
+        if len(read.problems) == before and not covers(scope, kind=kind, surface=surface, markets=markets):
             self._add(place, "this item lies outside the pack's `scope`", "no example can be decided outside of it")
         seen = {o.role for k in given.values() for o in k.observations} | {
             r for k in given.values() for r, _ in k.facts

@@ -20,6 +20,7 @@ RESTRICTIONS = frozenset({Action.AGE_GATE, Action.LIMIT, Action.BLOCK})
 """Actions that restrict visibility. Holding for review is no decision yet, and an advisory hides nothing."""
 
 _TO = "\N{EN DASH}"
+_WHOLE = Box(x=0.0, y=0.0, width=1.0, height=1.0)
 _QUOTED = 3
 """How many places a statement names; the decision's record has them all."""
 
@@ -77,7 +78,7 @@ def describe(where: Where) -> str:
     words = []
     if where.start_s is not None:
         words.append(_times(where.start_s, where.end_s))
-    if where.box is not None:
+    if where.box is not None and where.box != _WHOLE:
         words.append(_box(where.box))
     if where.span is not None and where.start_s is None and where.box is None:
         words.append(f"characters {where.span[0] + 1}{_TO}{max(where.span[1], where.span[0] + 1)}")
