@@ -4,9 +4,10 @@ A `System` is one installation seen from one process. It holds no global state, 
 several.
 """
 
+import random
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
@@ -14,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, distribution, entry_points,
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from noisegate.core.errors import InvalidInputError, UnknownNameError
+from noisegate.core.errors import InvalidInputError, UnavailableError, UnknownNameError
 from noisegate.core.ids import Digest
 from noisegate.core.ports import ResultCache
 from noisegate.core.signal import Kind, Signal
@@ -27,11 +28,17 @@ from noisegate.signals import BUILTIN, ENTRY_POINTS
 
 if TYPE_CHECKING:
     from noisegate.adapters.banks import Banks
+    from noisegate.adapters.blobs.objects import ObjectBlobs
     from noisegate.adapters.media.guard import MediaGuard
     from noisegate.adapters.models.registry import Registry
     from noisegate.adapters.prober import MediaProber
     from noisegate.adapters.runners.local import LocalRunner
+    from noisegate.adapters.store.store import Store
+    from noisegate.core.ports import Library
     from noisegate.flows.assess import Assessor
+    from noisegate.flows.publish import Courier
+    from noisegate.flows.submit import Submitter
+    from noisegate.flows.verdict import Judge
 
 
 class System:
@@ -57,7 +64,7 @@ class System:
         self.close()
 
     def close(self) -> None:
-        """Stop what was started: lanes, decoders."""
+        """Stop what was started: lanes, decoders, connections."""
         self._open.close()
 
     @cached_property
@@ -113,6 +120,65 @@ class System:
         from noisegate.adapters.prober import MediaProber
 
         return MediaProber(self.media)
+
+    @cached_property
+    def store(self) -> "Store":
+        """The database. Raises UnavailableError."""
+        from noisegate.adapters.store.store import Store
+
+        if self.settings.database_url is None:
+            raise UnavailableError(
+                "no database is set", hint="start the platform with `noisegate up`, or set NOISEGATE_DATABASE_URL"
+            )
+        return self._open.enter_context(Store(self.settings.database_url, size=self.settings.jobs + 12))
+
+    @cached_property
+    def blobs(self) -> "ObjectBlobs":
+        """Stored files."""
+        from noisegate.adapters.blobs.objects import ObjectBlobs
+
+        if self.settings.blobs_url is not None:
+            return ObjectBlobs(url=self.settings.blobs_url)
+        return ObjectBlobs(folder=self.settings.data_dir / "blobs")
+
+    @cached_property
+    def submitter(self) -> "Submitter":
+        """Accepts uploads."""
+        from noisegate.flows.submit import Submitter
+
+        return Submitter(store=self.store, blobs=self.blobs, prober=self.prober, deadline_s=self.settings.deadline_s)
+
+    @cached_property
+    def item_assessor(self) -> "Assessor":
+        """What assesses submitted items; what it computed is kept in the database."""
+        return self.assessor(self.blobs.local_path, cache=self.store.results)
+
+    @cached_property
+    def courier(self) -> "Courier":
+        """Delivers events to webhooks."""
+        from noisegate.adapters.outbox.webhook import WebhookOutbox
+        from noisegate.flows.publish import Courier
+
+        outbox = WebhookOutbox(private=self.settings.webhooks_may_reach_private_addresses)
+        return Courier(book=self.store.outbox, outbox=outbox, dice=random.random)
+
+    @cached_property
+    def judge(self) -> "Judge":
+        """Gives verdicts at once; what it computed is remembered in this process only."""
+        from noisegate.adapters.caches import MemoryCache
+        from noisegate.flows.verdict import Judge, Tally
+
+        cache = MemoryCache()
+
+        def opened(paths: Mapping[Digest, str]) -> "Library":
+            return self.assessor(lambda digest: nullcontext(paths[digest]), cache=cache).library
+
+        return Judge(
+            assessor=self.assessor(lambda _: nullcontext(""), cache=cache, everything=True),
+            prober=self.prober,
+            pictures=opened,
+            tally=Tally(),
+        )
 
     @cached_property
     def runner(self) -> "LocalRunner":
