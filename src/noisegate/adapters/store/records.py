@@ -183,15 +183,3 @@ class FrozenPack:
     sources: Mapping[str, str]
     """File name -> text."""
     frozen_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bank:
-    """A list of known content."""
-
-    name: str
-    revision: int
-    """One more with every change."""
-    digest: Digest
-    """Of all its entries; what a signal pins."""
-    entries: int

@@ -1,7 +1,7 @@
 """The store: what flows and the API ask for and write, over PostgreSQL and nothing else.
 
 Reading is here; writing is `Store.transaction()` (`transaction.py`). Rooms of their own: `store.ledger`,
-`store.feed`, `store.outbox`, `store.results`, `store.keys`, `store.packs`, `store.banks`.
+`store.feed`, `store.outbox`, `store.results`, `store.keys`, `store.packs`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from noisegate.adapters.store import documents, migrate
-from noisegate.adapters.store.banks import Banks
 from noisegate.adapters.store.feed import Feed
 from noisegate.adapters.store.keys import Keys
 from noisegate.adapters.store.ledger import Ledger
@@ -57,7 +56,6 @@ class Store:
         self.results = Results(self._pool)
         self.keys = Keys(self._pool)
         self.packs = Packs(self._pool)
-        self.banks = Banks(self._pool)
 
     def close(self) -> None:
         """Give all connections back."""

@@ -1,4 +1,4 @@
--- Keys, packs, banks, jobs and the cache of results.
+-- Keys, packs, jobs and the cache of results.
 
 -- name: insert_key
 INSERT INTO api_keys (key_id, name, hash, scopes) VALUES (%(key_id)s, %(name)s, %(hash)s, %(scopes)s)
@@ -31,45 +31,6 @@ WHERE name = %(name)s AND version = %(version)s
 
 -- name: packs
 SELECT name, version, digest, title, owner, sources, frozen_at FROM packs ORDER BY name, version
-
--- name: insert_bank
-INSERT INTO banks (name) VALUES (%(bank)s) ON CONFLICT DO NOTHING
-
--- name: banks
-SELECT banks.name, banks.revision, digest,
-       (SELECT count(*) FROM bank_entries WHERE bank = banks.name AND until IS NULL) AS entries
-FROM banks JOIN bank_versions ON bank = banks.name AND bank_versions.revision = banks.revision
-ORDER BY banks.name
-
--- name: lock_bank
-SELECT revision FROM banks WHERE name = %(bank)s FOR UPDATE
-
--- name: bank_head
-SELECT banks.revision, digest
-FROM banks JOIN bank_versions ON bank = banks.name AND bank_versions.revision = banks.revision
-WHERE banks.name = %(bank)s
-
--- name: bank_revision
-SELECT max(revision) AS revision FROM bank_versions WHERE bank = %(bank)s AND digest = %(digest)s
-
--- name: bank_entries
-SELECT entry_id, label, hashes, note FROM bank_entries
-WHERE bank = %(bank)s AND since <= %(revision)s AND (until IS NULL OR until > %(revision)s)
-ORDER BY entry_id
-
--- name: end_entry
-UPDATE bank_entries SET until = %(revision)s WHERE bank = %(bank)s AND entry_id = %(entry_id)s AND until IS NULL
-RETURNING entry_id
-
--- name: insert_entry
-INSERT INTO bank_entries (bank, entry_id, since, label, hashes, note, added_by)
-VALUES (%(bank)s, %(entry_id)s, %(revision)s, %(label)s, %(hashes)s, %(note)s, %(actor)s)
-
--- name: insert_bank_version
-INSERT INTO bank_versions (bank, revision, digest) VALUES (%(bank)s, %(revision)s, %(digest)s)
-
--- name: advance_bank
-UPDATE banks SET revision = %(revision)s WHERE name = %(bank)s
 
 -- name: enqueue
 -- What procrastinate's own `defer` runs, here inside our transaction.

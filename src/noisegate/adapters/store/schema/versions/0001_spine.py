@@ -1,4 +1,4 @@
-"""The spine: items, results, decisions, the gate, cases, the outbox, keys, packs, banks, and the ledger of it all."""
+"""The spine: items, results, decisions, the gate, cases, the outbox, keys, packs, and the ledger of it all."""
 
 from noisegate.adapters.store.migrate import apply_file
 

@@ -2,7 +2,7 @@
 --
 -- Three kinds of tables:
 --   frozen    nobody changes or deletes a row, not even the owner: a trigger refuses. Only ids, digests, scores, words
---             of policies. `ledger`, `decisions`, `gate_changes`, `packs`, `bank_versions`.
+--             of policies. `ledger`, `decisions`, `gate_changes`, `packs`.
 --   erasable  what people wrote or can be known by; rows go when the item is erased. `item_private`, `item_assets`,
 --             `parts`, `findings`, `assessment_details`, `notices`, `results`.
 --   working   state that moves on. Everything else.
@@ -262,7 +262,7 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due ON deliveries (due_at) WHERE state = 'pending';
 CREATE INDEX deliveries_in_order ON deliveries (endpoint_id, item_id, position) WHERE state = 'pending';
 
--- keys, packs, banks ------------------------------------------------------------------------------------------------
+-- keys, packs -------------------------------------------------------------------------------------------------------
 
 CREATE TABLE api_keys (
     key_id       text        PRIMARY KEY,
@@ -287,44 +287,13 @@ CREATE TABLE packs (  -- frozen
 CREATE TRIGGER frozen BEFORE UPDATE OR DELETE ON packs FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER never_emptied BEFORE TRUNCATE ON packs FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-CREATE TABLE banks (
-    name       text        PRIMARY KEY,
-    revision   int         NOT NULL DEFAULT 0,
-    created_at timestamptz NOT NULL DEFAULT now()
-);
-
-CREATE TABLE bank_entries (  -- an entry is in the bank from revision `since` until before revision `until`
-    bank     text        NOT NULL REFERENCES banks,
-    entry_id text        NOT NULL,
-    since    int         NOT NULL,
-    until    int,
-    label    text        NOT NULL,
-    hashes   json        NOT NULL,  -- kind of hash -> hexadecimal digits
-    note     text        NOT NULL,
-    added_by text        NOT NULL,
-    added_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (bank, entry_id, since)
-);
-CREATE UNIQUE INDEX bank_entries_current ON bank_entries (bank, entry_id) WHERE until IS NULL;
-
-CREATE TABLE bank_versions (  -- frozen
-    bank     text        NOT NULL REFERENCES banks,
-    revision int         NOT NULL,
-    digest   text        NOT NULL,
-    at       timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (bank, revision)
-);
-CREATE INDEX bank_versions_by_digest ON bank_versions (bank, digest);
-CREATE TRIGGER frozen BEFORE UPDATE OR DELETE ON bank_versions FOR EACH ROW EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER never_emptied BEFORE TRUNCATE ON bank_versions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-
 -- what the application may do ---------------------------------------------------------------------------------------
 -- It owns nothing. On frozen tables it may look and add, on working tables also change, on erasable ones also delete.
 
-GRANT SELECT, INSERT ON ledger, decisions, gate_changes, packs, bank_versions TO noisegate_app;
+GRANT SELECT, INSERT ON ledger, decisions, gate_changes, packs TO noisegate_app;
 GRANT SELECT, INSERT, UPDATE ON
-    items, idempotency, assessments, assessment_decisions, gates, cases, events, endpoints, deliveries, api_keys,
-    banks, bank_entries TO noisegate_app;
+    items, idempotency, assessments, assessment_decisions, gates, cases, events, endpoints, deliveries, api_keys
+    TO noisegate_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     item_private, item_assets, results, parts, assessment_details, findings, notices TO noisegate_app;
 GRANT DELETE ON idempotency, events, deliveries TO noisegate_app;  -- kept for a while only
