@@ -8,6 +8,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ def counts(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], 
         the damped count `1 + ln(occurrences)`.
     """
     folded = [fold(text) for text in texts]
-    keys = np.concatenate([_word_keys(folded), _character_keys(folded)])
+    keys = np.concatenate([_word_keys(folded), _character_keys(folded, _CHARACTER_NGRAMS)])
     keys, occurrences = np.unique(keys, return_counts=True)
     return keys // BUCKETS, keys % BUCKETS, (1.0 + np.log(occurrences)).astype(np.float32)
 
@@ -64,6 +65,12 @@ def weigh(
     return np.asarray(values / np.maximum(length, 1e-9)[block], dtype=np.float32)
 
 
+def shingles(texts: Sequence[str], length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Index of the text and bucket of every run of `length` characters, each once, sorted by text."""
+    keys = np.unique(_character_keys([fold(text) for text in texts], (length,)))
+    return keys // BUCKETS, keys % BUCKETS
+
+
 def _word_keys(folded: Sequence[str]) -> NDArray[np.int64]:
     found: list[int] = []
     mask = (1 << WORD_BITS) - 1
@@ -72,22 +79,22 @@ def _word_keys(folded: Sequence[str]) -> NDArray[np.int64]:
         tokens = _TOKEN.findall(text)
         hashes = [zlib.crc32(token.encode("utf-8", "surrogatepass")) for token in tokens]
         found.extend(base + ((h ^ h >> 16) & mask) for h in hashes)
-        for left, right in zip(hashes, hashes[1:], strict=False):
+        for left, right in pairwise(hashes):
             h = (left * 0x01000193 ^ right) & 0xFFFFFFFF
             found.append(base + ((h ^ h >> 16) & mask))
     return np.array(found, dtype=np.int64)
 
 
-def _character_keys(folded: Sequence[str]) -> NDArray[np.int64]:
+def _character_keys(folded: Sequence[str], lengths: Sequence[int]) -> NDArray[np.int64]:
     padded = [f" {text} " for text in folded]
     codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
     owner = np.repeat(np.arange(len(padded)), [len(text) for text in padded])
     shift = np.uint64(64 - CHARACTER_BITS)
     found = [np.empty(0, dtype=np.int64)]
     rolling = np.full(len(codes), 0xCBF29CE484222325, dtype=np.uint64)
-    for length in range(1, _CHARACTER_NGRAMS[-1] + 1):
+    for length in range(1, max(lengths) + 1):
         rolling = rolling[: len(codes) - length + 1] * _BASE ^ codes[length - 1 :]
-        if length not in _CHARACTER_NGRAMS:
+        if length not in lengths:
             continue
         first = owner[: len(rolling)]
         inside = first == owner[length - 1 :]

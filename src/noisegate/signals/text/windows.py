@@ -4,6 +4,7 @@ A window ends where a reader would pause: after a sentence, else at a clause, el
 endless text) after WINDOW characters. The work grows linearly with the text. It knows nothing about languages beyond
 their punctuation, and nothing about models.
 """
+# ruff: noqa: RUF001 - punctuation of other scripts is the point
 
 import re
 

@@ -1,0 +1,1 @@
+"""Recipes: from openly licensed raw data to a released artefact, one command each."""

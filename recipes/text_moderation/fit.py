@@ -1,0 +1,152 @@
+"""Learns the heads: a small network over the embedding, a linear model over the n-grams, a blend and a calibration.
+
+Arrays in, arrays out. It does not know where the rows came from or where the result goes. Everything runs on one thread
+with seeded draws, so the same rows give the same bits on the same kind of processor.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
+
+from recipes.text_moderation.sources import UNKNOWN
+
+Floats = NDArray[np.float32]
+Labels = NDArray[np.int8]
+"""Shape (rows, heads): 1, 0 or UNKNOWN."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Semantic:
+    """The network over the embedding."""
+
+    hidden_weights: Floats
+    hidden_bias: Floats
+    weights: Floats
+    bias: Floats
+
+    def logits(self, embeddings: Floats) -> Floats:
+        """Shape (rows, heads)."""
+        active = np.maximum(embeddings @ self.hidden_weights + self.hidden_bias, 0)
+        return np.asarray(active @ self.weights + self.bias, dtype=np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lexical:
+    """The linear model over the n-grams."""
+
+    weights: Floats
+    """Shape (heads, buckets)."""
+    bias: Floats
+
+    def logits(self, matrix: csr_matrix) -> Floats:
+        """Shape (rows, heads)."""
+        return np.asarray(matrix @ self.weights.T + self.bias, dtype=np.float32)
+
+
+def fit_semantic(
+    embeddings: Floats, labels: Labels, weights: Floats, settings: Mapping[str, Any], seed: int
+) -> Semantic:
+    """Train the network with Adam on the known labels; rare positives weigh more by the root of their rarity."""
+    rng = np.random.default_rng(seed)
+    rows, width = embeddings.shape
+    hidden, heads = int(settings["hidden"]), labels.shape[1]
+    scale = np.float32(np.sqrt(width))  # embeddings have length 1: bring single entries to about 1
+    parts = {
+        "hidden_weights": rng.normal(0, np.sqrt(2 / width), (width, hidden)).astype(np.float32),
+        "hidden_bias": np.zeros(hidden, dtype=np.float32),
+        "weights": rng.normal(0, np.sqrt(1 / hidden), (hidden, heads)).astype(np.float32),
+        "bias": np.zeros(heads, dtype=np.float32),
+    }
+    importance = _importance(labels, weights)
+    first = {name: np.zeros_like(value) for name, value in parts.items()}
+    second = {name: np.zeros_like(value) for name, value in parts.items()}
+    keep, batch = np.float32(1 - settings["dropout"]), int(settings["batch"])
+    batches = list(_batches(rows, batch, int(settings["epochs"]), rng))
+    for step, chosen in enumerate(batches, start=1):
+        inputs = embeddings[chosen] * scale
+        before = inputs @ parts["hidden_weights"] + parts["hidden_bias"]
+        mask = (rng.random(before.shape, dtype=np.float32) < keep) / keep
+        active = np.maximum(before, 0) * mask
+        probabilities = 1 / (1 + np.exp(-(active @ parts["weights"] + parts["bias"])))
+        slope = ((probabilities - (labels[chosen] == 1)) * importance[chosen] / batch).astype(np.float32)
+        back = (slope @ parts["weights"].T) * mask * (before > 0)
+        slopes = {
+            "hidden_weights": inputs.T @ back,
+            "hidden_bias": back.sum(axis=0),
+            "weights": active.T @ slope,
+            "bias": slope.sum(axis=0),
+        }
+        rate = settings["learning_rate"] * (1 - step / len(batches))
+        for name, value in parts.items():
+            first[name] = 0.9 * first[name] + 0.1 * slopes[name]
+            second[name] = 0.999 * second[name] + 0.001 * slopes[name] ** 2
+            move = (first[name] / (1 - 0.9**step)) / (np.sqrt(second[name] / (1 - 0.999**step)) + 1e-8)
+            decay = settings["decay"] * value if value.ndim > 1 else 0.0
+            parts[name] = (value - rate * (move + decay)).astype(np.float32)
+    parts["hidden_weights"] *= scale
+    return Semantic(**parts)
+
+
+def _importance(labels: Labels, weights: Floats) -> Floats:
+    positives = np.maximum((labels == 1).sum(axis=0), 1)
+    negatives = np.maximum((labels == 0).sum(axis=0), 1)
+    lift = np.sqrt(negatives / positives)
+    return np.asarray(np.where(labels == 1, lift, 1.0) * (labels != UNKNOWN) * weights[:, None], dtype=np.float32)
+
+
+def _batches(rows: int, batch: int, epochs: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    for _ in range(epochs):
+        order = rng.permutation(rows)
+        yield from (order[at : at + batch] for at in range(0, rows - batch + 1, batch))
+
+
+def fit_lexical(matrix: csr_matrix, labels: Labels, weights: Floats, settings: Mapping[str, Any]) -> Lexical:
+    """One balanced logistic regression per head on the rows where that head is known."""
+    found, bias = [], []
+    for head in range(labels.shape[1]):
+        known = np.flatnonzero(labels[:, head] != UNKNOWN)
+        model = LogisticRegression(
+            C=settings["inverse_regularisation"], class_weight="balanced", max_iter=settings["iterations"], tol=1e-3
+        )
+        model.fit(matrix[known], labels[known, head], sample_weight=weights[known])
+        found.append(model.coef_[0])
+        bias.append(model.intercept_[0])
+    return Lexical(weights=np.array(found, dtype=np.float32), bias=np.array(bias, dtype=np.float32))
+
+
+def fit_blend(semantic: Floats, lexical: Floats, labels: Labels, weights: Floats, base_rate: float) -> Floats:
+    """Per head the factors of both views and the offset that turn held-out scores into probabilities at `base_rate`.
+
+    Returns:
+        Shape (heads, 3). A factor is never negative: more of a view never means less of the label.
+    """
+    found = []
+    for head in range(labels.shape[1]):
+        known = labels[:, head] != UNKNOWN
+        truth, weight = labels[known, head], weights[known].astype(np.float64)
+        views = np.stack([semantic[known, head], lexical[known, head]], axis=1).astype(np.float64)
+        for value, share in ((1, base_rate), (0, 1 - base_rate)):
+            weight[truth == value] *= share / weight[truth == value].sum()
+        weight *= len(weight)
+        used = [0, 1]
+        while True:
+            model = LogisticRegression(C=1e4, max_iter=1000).fit(views[:, used], truth, sample_weight=weight)
+            negative = [view for view, factor in zip(used, model.coef_[0], strict=True) if factor < 0]
+            if not negative or len(used) == 1:
+                break
+            used = [view for view in used if view not in negative]
+        row = np.zeros(3)
+        row[used], row[2] = model.coef_[0], model.intercept_[0]
+        found.append(row)
+    return np.array(found, dtype=np.float32)
+
+
+def blended(semantic: Floats, lexical: Floats, blend: Floats) -> Floats:
+    """Calibrated probabilities, shape (rows, heads)."""
+    logits = semantic * blend[:, 0] + lexical * blend[:, 1] + blend[:, 2]
+    return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
