@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from noisegate.adapters.runners.local import LocalRunner
 from noisegate.core.content import ArrayImage
 from noisegate.core.evidence import Evidence
 from noisegate.core.ids import Digest, PartId, digest_of
@@ -26,6 +28,8 @@ from noisegate.engine.catalogue import Catalogue
 from noisegate.engine.compile import CompiledPack, compile_pack
 from noisegate.engine.plan import plan
 from noisegate.flows.assess import Assessor
+from noisegate.settings import Settings
+from noisegate.system import System
 
 WORDS = {"alarm": ("threat", 0.97), "doubtful": ("threat", 0.6), "rude": ("rude", 0.9)}
 """Word -> (output, score)."""
@@ -233,3 +237,51 @@ def assessor(
 ) -> Assessor:
     """Judges with the toy signals and packs."""
     return Assessor(plan=plan(catalogue()), packs=packs(), library=ByHand(open_file), runner=runner, cache=cache)
+
+
+class SmallSystem(System):
+    """A whole installation with the toy signals and packs: everything real but what opens media."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, catalogue=catalogue())
+
+    @cached_property
+    def prober(self) -> ByEnding:  # type: ignore[override]
+        """Believes file names."""
+        return ByEnding()
+
+    def assessor(self, open_file: Any, *, cache: ResultCache, packs: Any = None, everything: bool = False) -> Assessor:
+        """Opens files by hand."""
+        return Assessor(
+            plan=self.plan,
+            packs=packs or self.packs,
+            library=ByHand(open_file),
+            runner=self.runner,
+            cache=cache,
+            everything=everything,
+        )
+
+    @cached_property
+    def media(self) -> Any:
+        """Nothing is decoded."""
+        return None
+
+    @cached_property
+    def runner(self) -> LocalRunner:
+        """Loads no weights."""
+        return self._open.enter_context(LocalRunner(NoModels(), cores=1))
+
+
+def small_settings(folder: Path, database_url: str, **more: Any) -> Settings:
+    """An installation in `folder`, with both toy packs."""
+    if not (folder / "packs").exists():
+        write_packs(folder / "packs")
+    return Settings(
+        data_dir=folder / "data",
+        packs_dir=folder / "packs",
+        database_url=database_url,
+        jobs=4,
+        threads=1,
+        webhooks_may_reach_private_addresses=True,
+        **more,
+    )

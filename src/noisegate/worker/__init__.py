@@ -1,0 +1,1 @@
+"""The worker's face: takes jobs, keeps deadlines, delivers events, and tidies up."""
