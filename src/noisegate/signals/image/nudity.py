@@ -51,7 +51,7 @@ class Nudity(Signal[Image, Scores]):
     )
     weights = Weights(
         model="open-nsfw",
-        digest=Digest("sha256:864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa"),
+        digest=Digest("sha256:4473e9a763abf2d6cc8d65a69e114b97f66822e20aa2f479a81f939b6e00a443"),
     )
     no_positive_example = "an example that scores high would have to be pornography"
 
