@@ -29,10 +29,10 @@ def test_evidence_is_the_whole_picture_from_the_floor_on() -> None:
 
 
 @pytest.mark.models
-def test_ordinary_drawings_score_low(load: Callable[..., Any]) -> None:
+def test_drawn_patterns_score_low(load: Callable[..., Any]) -> None:
     """Shapes, stripes and noise are not pornography."""
     signal = Nudity()
     noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
     stripes = np.tile(np.arange(256, dtype=np.uint8)[:, None], (1, 256))[..., None].repeat(3, axis=2)
     answers = signal.run(load(signal), [image(noise), image(stripes), signal.examples()[0].input()])
-    assert max(answer.values["explicit"] for answer in answers) < 0.2
+    assert max(answer.values["explicit"] for answer in answers) < 0.5

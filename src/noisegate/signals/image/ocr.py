@@ -5,39 +5,29 @@ that a finding can point at the place in the picture. It does not read handwriti
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from noisegate.core.content import ArrayImage
-from noisegate.core.errors import NotInstalledError
 from noisegate.core.extras import require
+from noisegate.core.ids import Digest
 from noisegate.core.modality import Anchor, Box, Image, Modality, Origin, Role, Text, Where
-from noisegate.core.signal import Cost, Example, LoadContext, Parts, Signal, SignalSpec
+from noisegate.core.signal import Cost, Example, LoadContext, Parts, Signal, SignalSpec, Weights
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 _NETWORKS = {
-    "Det": "PP-OCRv6_det_small.onnx",
-    "Cls": "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
-    "Rec": "PP-OCRv6_rec_small.onnx",
+    "Det": "rapidocr/models/PP-OCRv6_det_small.onnx",
+    "Cls": "rapidocr/models/ch_ppocr_mobile_v2.0_cls_mobile.onnx",
+    "Rec": "rapidocr/models/PP-OCRv6_rec_small.onnx",
 }
-_REINSTALL = "pip install --force-reinstall 'noisegate[image]'"
 _SHORT_MALUS = 0.4
 """Divided by the number of letters: one letter alone needs 0.9, as nearly every false one is a single letter."""
 _LEAST_SIDE = 64
 _MOST_ASPECT = 3
 """The detector enlarges the shorter side to 736 pixels: a strip of 2000 x 10 would become one of 147,200 x 736."""
-
-
-def _engine() -> str:
-    try:
-        return f"rapidocr {version('rapidocr')}"
-    except PackageNotFoundError:
-        return "rapidocr"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,20 +47,20 @@ class Ocr(Signal[Image, Parts]):
         limits="Latin, Chinese, Japanese and Greek script only: Cyrillic, Arabic, Hebrew, Korean and Indic scripts come out "
         "as nothing or as wrong letters. Strong slants, handwriting and ornamental lettering are read badly.",
     )
+    weights = Weights(
+        model="rapidocr",
+        digest=Digest("sha256:fa7fb8dffb7a386c2e2d5abf48d1648a20b3091dcab879e2651df12fc3888ee5"),
+    )
+
     at_least_confidence: float = 0.5
     """Lines the recogniser is less sure of (0..1) are left out: they are texture, not text. Short ones need more."""
     longest_side: int = 1280
     """Pixels; larger pictures are scaled down first, which bounds time and memory."""
-    engine: str = field(default_factory=_engine)
-    """What reads: its wheel carries the weights, so its version is part of the fingerprint. Never set by hand."""
 
     def load(self, ctx: LoadContext) -> Any:
-        """The three networks, from the files in the library's own wheel. Raises NotInstalledError."""
+        """The three networks, from files in the library's own wheel. Raises NotInstalledError."""
         library = require("rapidocr.main", extra="image")
-        files = Path(library.root_dir) / "models"
-        for name in _NETWORKS.values():
-            if not (files / name).is_file():
-                raise NotInstalledError(f"`rapidocr` is installed without `{name}`", hint=_REINSTALL)
+        folder = ctx.weights(self.weights)
         reader = library.RapidOCR(
             params={
                 "Global.log_level": "critical",
@@ -79,7 +69,7 @@ class Ocr(Signal[Image, Parts]):
                 "EngineConfig.onnxruntime.intra_op_num_threads": ctx.threads,
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
                 # a named file is read as it is; without a name the library would look for one on the internet
-                **{f"{stage}.model_path": str(files / name) for stage, name in _NETWORKS.items()},
+                **{f"{stage}.model_path": str(folder / name) for stage, name in _NETWORKS.items()},
             }
         )
         reader(_titled().pixels())  # the library opens each network on first use; a picture with words needs all three
