@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from rich.console import Console
@@ -48,7 +48,7 @@ class _Show:
         self._bars = Bars(*columns, console=console, disable=not console.is_terminal)
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> "_Show":
+    def __enter__(self) -> Self:
         self._bars.start()
         return self
 
