@@ -1,6 +1,9 @@
+from collections.abc import Mapping
+
 import pytest
 
 from noisegate.adapters.models.manifest import read_manifests
+from noisegate.core.ids import Digest
 from noisegate.core.signal import LoadContext
 from noisegate.settings import Settings
 from noisegate.testing import installed_context
@@ -13,7 +16,7 @@ def load_context() -> LoadContext:
 
 
 @pytest.fixture(scope="session")
-def bundled() -> frozenset[str]:
-    """Models that come with Noisegate or with a library: they cannot be missing, so nothing may be skipped for them."""
+def to_pull() -> Mapping[str, Digest]:
+    """Models that `noisegate models pull` fetches: the only ones that may be missing, and only as the manifest has them."""
     manifests = read_manifests(Settings().manifests_dir)
-    return frozenset(name for name, manifest in manifests.items() if not manifest.sources)
+    return {name: manifest.digest for name, manifest in manifests.items() if manifest.sources}
