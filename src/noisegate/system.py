@@ -232,11 +232,14 @@ def describing(catalogue: Catalogue) -> frozenset[str]:
 
 
 def installed_signals() -> list[Signal[Any, Any]]:
-    """One instance of every built-in signal, of every gap, and of every signal that another package offers."""
+    """One instance of every built-in signal, of every signal that another package offers, and of every gap
+    that none of them fills."""
     from noisegate.signals.gaps import GAPS
 
     offered = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
-    return [*(_instance(name, place) for name, place in [*BUILTIN.items(), *offered.items()]), *GAPS]
+    found = [_instance(name, place) for name, place in [*BUILTIN.items(), *offered.items()]]
+    filled = {signal.spec.name for signal in found}
+    return [*found, *(gap for gap in GAPS if gap.spec.name not in filled)]
 
 
 def _instance(name: str, place: str) -> Signal[Any, Any]:

@@ -9,12 +9,14 @@ import orjson
 from rich.console import Console
 
 from noisegate.cli.understand import understand
-from noisegate.core.errors import MediaError
+from noisegate.core.errors import InvalidInputError, MediaError
 from noisegate.core.evidence import Evidence
 from noisegate.core.ids import digest_of_value, short
-from noisegate.core.signal import BankEntry, Facts, Scores
+from noisegate.core.modality import Image
+from noisegate.core.signal import BankEntry, Scores
 from noisegate.core.taxonomy import default_taxonomy
 from noisegate.settings import Settings
+from noisegate.signals.image.perceptual import bank_hashes
 from noisegate.system import System
 
 HASHING = "image.hashes"
@@ -34,16 +36,17 @@ def add(files: Sequence[Path], *, label: str, bank: str, note: str, json: bool) 
 
 
 def _entries(system: System, path: Path, label: str, note: str) -> list[BankEntry]:
+    known = system.catalogue[MATCHING].spec.labels.values()
+    if label not in known:
+        raise InvalidInputError(
+            f"`{MATCHING}` does not report the label `{label}`", hint=f"labels it reports: {', '.join(sorted(known))}"
+        )
     with understand(system, system.catalogue[HASHING], path) as seen:
         if seen.failures:
             failure = seen.failures[0].failure
             raise MediaError(f"{path.name}: {failure.message}", kind=failure.kind)
-        facts = [result.values for result in seen.answers.values() if isinstance(result, Facts)]
-    entries = []
-    for values in facts:
-        hashes = {kind: str(values[kind]) for kind in ("pdq", "phash") if kind in values}
-        entries.append(BankEntry(id=short(digest_of_value([hashes, label])), hashes=hashes, label=label, note=note))
-    return entries
+        hashes = [bank_hashes(part.pixels()) for part in seen.parts if isinstance(part, Image)]
+    return [BankEntry(id=short(digest_of_value([one, label])), hashes=one, label=label, note=note) for one in hashes]
 
 
 def match(files: Sequence[Path], *, bank: str, json: bool) -> None:
