@@ -232,8 +232,7 @@ def describing(catalogue: Catalogue) -> frozenset[str]:
 
 
 def installed_signals() -> list[Signal[Any, Any]]:
-    """One instance of every built-in signal, of every signal that another package offers, and of every gap
-    that none of them fills."""
+    """Every built-in signal, every signal another package offers, and every gap that none of them fills."""
     from noisegate.signals.gaps import GAPS
 
     offered = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
