@@ -103,7 +103,7 @@ class Words:
 class LedgerTransaction(Protocol):
     """Adds to the ledger."""
 
-    def append(self, kind: str, item: ItemId | None = ..., **body: Any) -> None:
+    def append(self, kind: str, item: ItemId | None = ..., /, **body: Any) -> None:
         """Add an entry."""
         ...
 
