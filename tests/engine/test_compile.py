@@ -68,7 +68,9 @@ def test_a_pack_says_everything_that_was_written() -> None:
         .replace("any(moderation.threat, 0.6)", "any(nudity.explicit, 0.6)")
         .replace("then: {action: block}", "then: {action: limit, surfaces: [search], labels: [advisory.mature]}")
     )
-    pack = compiled(files).pack
+    whole = compiled(files)
+    pack = whole.pack
+    assert whole.name == pack.name
     assert (pack.name, pack.version, pack.title, pack.owner) == (
         "neighbours",
         3,

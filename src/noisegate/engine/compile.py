@@ -70,6 +70,11 @@ class CompiledPack:
     signals: Mapping[str, str]
     """Alias -> name of the signal."""
 
+    @property
+    def name(self) -> str:
+        """Of the pack."""
+        return self.pack.name
+
 
 def compile_pack(
     files: Mapping[str, str], catalogue: Catalogue, taxonomy: Taxonomy, *, folder: str = ""
