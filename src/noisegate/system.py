@@ -201,7 +201,7 @@ class System:
 
     def pack(self, folder: Path) -> CompiledPack:
         """Read and compile one pack. Raises PolicyError, UnknownNameError."""
-        return compile_pack(read_pack(folder), self.catalogue, default_taxonomy())
+        return compile_pack(read_pack(folder), self.catalogue, default_taxonomy(), folder=str(folder))
 
     def assessor(
         self,

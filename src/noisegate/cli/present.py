@@ -57,5 +57,6 @@ def strongest(findings: Sequence[Finding], count: int) -> Sequence[Finding]:
 
 def sentence(finding: Finding) -> str:
     """One finding in one line: what, how strongly, where, the words."""
+    place = ", ".join(filter(None, (finding.role.value, describe(finding.where))))
     words = f": \u201c{finding.excerpt}\u201d" if finding.excerpt else ""
-    return f"{finding.score:.2f} {finding.label}, {finding.role.value}, {describe(finding.where)}{words}"
+    return f"{finding.score:.2f} {finding.label}, {place}{words}"
