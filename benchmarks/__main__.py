@@ -1,11 +1,11 @@
-"""`python -m benchmarks [--only NAME]`: JSON lines on standard output, progress on standard error."""
+"""`python -m benchmarks [--only NAME] [--keep]`: JSON lines on standard output, progress on standard error."""
 
 import argparse
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
 
-from benchmarks.measure import Measurement, note
+from benchmarks.measure import Measurement, keep, note
 
 BENCHMARKS = {
     "start": "benchmarks.start",
@@ -21,7 +21,9 @@ def main() -> int:
     """Run the chosen benchmarks; 1 when none has that name."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--only", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}")
-    only: str | None = parser.parse_args().only
+    parser.add_argument("--keep", action="store_true", help="remember the figures for docs/benchmarks.md")
+    said = parser.parse_args()
+    only: str | None = said.only
     chosen = {n: m for n, m in BENCHMARKS.items() if only is None or n == only or n.startswith(f"{only}.")}
     chosen = chosen or {n: m for n, m in BENCHMARKS.items() if only and only.startswith(f"{n}.")}
     if not chosen:
@@ -33,6 +35,8 @@ def main() -> int:
         for measurement in measure():
             if only is None or only in chosen or measurement.benchmark.startswith(only):
                 print(measurement.line(), flush=True)
+                if said.keep:
+                    keep(measurement)
     return 0
 
 

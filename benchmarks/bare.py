@@ -16,7 +16,7 @@ from noisegate.adapters.library import MediaLibrary
 from noisegate.adapters.models.context import ModelContext
 from noisegate.cli.item_files import Overrides, read_draft
 from noisegate.cli.understand import opened
-from noisegate.core.modality import Audio, Image, Part, Video
+from noisegate.core.modality import Audio, Image, Part, Role, Text, Video
 from noisegate.core.ports import Done
 from noisegate.engine.frontier import Frontier
 from noisegate.settings import Settings
@@ -63,6 +63,20 @@ def signals(folder: str, names: str) -> None:
     print(json.dumps({"seconds": spent}))
 
 
+def texts(file: str) -> None:
+    """Print the CPU seconds that calling the text model on each text takes, once it is loaded and warm."""
+    with System(Settings()) as system:
+        signal = system.catalogue["text.moderation"]
+        model = signal.load(ModelContext(system.registry, threads=1))
+    parts = [Text(role=Role.COMMENT, text=text) for text in json.loads(Path(file).read_text("utf-8"))]
+    for part in parts[:20]:
+        signal.run(model, [part])
+    start = time.process_time()
+    for part in parts:
+        signal.run(model, [part])
+    print(json.dumps({"cpu_s": time.process_time() - start}))
+
+
 def _decode(part: Part) -> None:
     """Have the content ready, so that reading it is not counted as the model's time."""
     if isinstance(part, Image):
@@ -77,4 +91,4 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 if __name__ == "__main__":
-    {"whisper": whisper, "signals": signals}[sys.argv[1]](*sys.argv[2:])
+    {"whisper": whisper, "signals": signals, "texts": texts}[sys.argv[1]](*sys.argv[2:])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import resource
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 UPLOADS = ROOT / "examples" / "uploads"
+KEPT = ROOT / "benchmarks" / "results.json"
 NOISEGATE = Path(sys.executable).with_name("noisegate")
 _RESAMPLES = 4000
 
@@ -34,6 +36,26 @@ class Measurement:
         """As one JSON line."""
         rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in self.__dict__.items()}
         return json.dumps(rounded)
+
+
+def keep(measurement: Measurement) -> None:
+    """Remember a figure, with the machine and the version it was measured on, for the documentation's table."""
+    kept = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
+    kept[measurement.benchmark] = {
+        **json.loads(measurement.line()),
+        "machine": f"{os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}",
+        "commit": subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+        ).stdout.strip(),
+    }
+    KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 def note(words: str) -> None:

@@ -3,6 +3,7 @@
 Pages hold hand-written text and blocks between `<!-- made: NAME -->` and `<!-- end -->`; only the blocks are written.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -65,12 +66,25 @@ def taxonomy() -> str:
     return _table(("No.", "Label", "Definition", "DSA category and keyword", "MLCommons"), rows)
 
 
+def benchmarks() -> str:
+    """What `make bench ARGS=--keep` measured last."""
+    file = HERE.parent / "benchmarks" / "results.json"
+    kept = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    rows = []
+    for name, one in sorted(kept.items()):
+        interval = "" if one["low"] is None else f"{one['low']:.3g} to {one['high']:.3g}"
+        value = f"{one['value']:.4g} {one['unit']}"
+        rows.append((f"`{name}`", value, interval, str(one["n"]), one["goal"] or "", one["machine"], one["commit"]))
+    return _table(("Benchmark", "Value", "95 % interval", "n", "Goal", "Machine", "Version"), rows)
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "functions": functions,
     "context": context,
     "signals": signals,
     "settings": settings,
     "taxonomy": taxonomy,
+    "benchmarks": benchmarks,
 }
 
 
