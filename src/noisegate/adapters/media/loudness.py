@@ -83,7 +83,7 @@ class Meter:
 
     def loudness(self) -> Loudness:
         """Over everything so far; a sound shorter than one block (100 ms) has no loudness."""
-        said: dict[str, str] = next((said for block in reversed(self._last) if (said := block.metadata)), {})
+        said: dict[str, str] = next(filter(None, (block.metadata for block in reversed(self._last))), {})
         integrated = _number(said.get("lavfi.r128.I"))
         audible = integrated is not None and integrated > -70.0  # the absolute gate: nothing passed it
         peak = max(self._peak, _number(said.get("lavfi.r128.true_peak")) or 0.0)

@@ -21,7 +21,7 @@ from noisegate.adapters.media.opening import (
     identify,
     opened,
 )
-from noisegate.core.errors import MediaError
+from noisegate.adapters.media.packets import Decoder
 from noisegate.core.modality import SAMPLE_RATE, Loudness
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _JITTER_S = 0.25  # timestamps within this of the sample count are rounding and 
 _ANTIPHASE = 0.01  # mid over side power, -20 dB: a mono mix would hide what stereo listeners hear
 _AUDIBLE_POWER = 1e-7
 _SHORTER = (2.0, 0.05)  # seconds, and share of the claimed length, that may be missing before we call it truncated
-_CHECK_EVERY = 200  # damaged packets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +78,10 @@ def pcm(file: BinaryIO, size_bytes: int, out: BinaryIO, limits: Limits) -> PcmIn
             desk.take(frame, gap_s)
             check_duration(desk.seconds, limits, verb="lasts more than")
         if desk is None:
-            raise _nothing(reader)
+            raise reader.decoder.nothing("sound")
         samples = desk.finish()
         if not samples:
-            raise _nothing(reader)
+            raise reader.decoder.nothing("sound")
         # The container's own length may be that of the picture.
         claimed = own if not alone and own else (claimed_seconds(container, family, file) if alone else None)
     duration = samples / SAMPLE_RATE
@@ -91,9 +90,9 @@ def pcm(file: BinaryIO, size_bytes: int, out: BinaryIO, limits: Limits) -> PcmIn
         duration_s=duration,
         samples=samples,
         codec=codec,
-        packets=reader.packets,
-        damaged_packets=reader.damaged,
-        truncated=reader.broke_off or missing > max(_SHORTER[0], _SHORTER[1] * (claimed or 0.0)),
+        packets=reader.decoder.packets,
+        damaged_packets=reader.decoder.damaged,
+        truncated=reader.decoder.broke_off or missing > max(_SHORTER[0], _SHORTER[1] * (claimed or 0.0)),
         padded_s=round(desk.padded_s, 3),
         antiphase_share=desk.antiphase / samples,
         loudness=desk.meter.loudness(),
@@ -101,23 +100,21 @@ def pcm(file: BinaryIO, size_bytes: int, out: BinaryIO, limits: Limits) -> PcmIn
 
 
 class _Reader:
-    """Packets to frames: tolerates damage, and keeps the clock."""
+    """Decoded frames on one clock."""
 
     def __init__(self, container: Any, stream: Any, limits: Limits) -> None:
         self._container = container
-        self._stream = stream
         self._limits = limits
         self._key: tuple[str, str, int] | None = None
         self._floats = codec_name(stream).startswith("pcm_f")
-        self.packets = 0
-        self.damaged = 0
-        self.broke_off = False
+        self.decoder = Decoder(container, stream, limits)
 
     def frames(self) -> Iterator[tuple[Any, float]]:
         """Decoded frames, each with the seconds missing before it."""
         origin = (self._container.start_time or 0) / 1e6
         heard_s = 0.0
-        for frame in self._decoded():
+        for decoded in self.decoder.frames():
+            frame = self._finite(decoded) if self._floats else decoded
             key = (frame.format.name, frame.layout.name, frame.sample_rate)
             if key != self._key:
                 check_sound(frame.sample_rate, len(frame.layout.channels), self._limits)
@@ -134,32 +131,6 @@ class _Reader:
             heard_s += gap + frame.samples / frame.sample_rate
             yield frame, gap
 
-    def _decoded(self) -> Iterator[Any]:
-        import av
-
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except MemoryError:
-                raise
-            except av.FFmpegError:  # the container itself breaks off; what was decoded stays
-                self.broke_off = True
-                packet = None
-            if packet is None:
-                return
-            self.packets += packet.size > 0
-            try:
-                for frame in packet.decode():
-                    yield self._finite(frame) if self._floats else frame
-            except MemoryError:
-                raise
-            except av.EOFError:
-                return
-            except av.FFmpegError as error:
-                if packet.size:
-                    self._count(error)
-
     def _finite(self, frame: Any) -> Any:
         """One NaN in a float recording would silence what follows for our filters, though not for every player."""
         import av
@@ -168,22 +139,12 @@ class _Reader:
         sound = frame.to_ndarray()
         if np.isfinite(sound).all():
             return frame
-        self.damaged += 1
+        self.decoder.damaged += 1
         clean = av.AudioFrame.from_ndarray(
             np.nan_to_num(sound, nan=0.0, posinf=1.0, neginf=-1.0), format=frame.format.name, layout=frame.layout.name
         )
         clean.sample_rate, clean.pts, clean.time_base = frame.sample_rate, frame.pts, frame.time_base
         return clean
-
-    def _count(self, error: Exception) -> None:
-        self.damaged += 1
-        bound = self._limits.max_damaged_share
-        if self.damaged % _CHECK_EVERY == 0 and self.damaged > bound * self.packets:
-            raise MediaError(
-                f"{self.damaged} of the first {self.packets} packets do not decode "
-                f"({getattr(error, 'strerror', error)}); at most {bound:.0%} may be damaged",
-                kind="decode_failed",
-            )
 
 
 class _Desk:
@@ -255,28 +216,19 @@ class _Desk:
         import numpy as np
 
         for block in blocks:
-            sound: NDArray[Any] = block.to_ndarray().reshape(-1)
+            sound: NDArray[np.float32] = np.asarray(block.to_ndarray(), dtype=np.float32).reshape(-1)
             np.nan_to_num(sound, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
-            if not self._mono:
-                sound = self._mixed(sound.reshape(-1, 2))
-            self._out.write((sound * 32_767).round().clip(-32_768, 32_767).astype("<i2").tobytes())
-            self.samples += len(sound)
+            mono = sound if self._mono else self._mixed(sound.reshape(-1, 2))
+            self._out.write((mono * 32_767).round().clip(-32_768, 32_767).astype("<i2").tobytes())
+            self.samples += len(mono)
 
     def _mixed(self, stereo: "NDArray[np.float32]") -> "NDArray[np.float32]":
         """One channel of two; not the sum where that would erase what each of them says."""
         left, right = stereo[:, 0], stereo[:, 1]
-        mid: NDArray[np.float32] = (left + right) / 2
+        mid: NDArray[np.float32] = ((left + right) / 2).astype(left.dtype)
         side = (left - right) / 2
         side_power = float(side @ side) / len(side)
         if side_power > _AUDIBLE_POWER and float(mid @ mid) / len(mid) < _ANTIPHASE * side_power:
             self.antiphase += len(mid)
             return left
         return mid
-
-
-def _nothing(reader: _Reader) -> MediaError:
-    if reader.damaged:
-        return MediaError(f"none of the {reader.packets} packets of sound decodes", kind="decode_failed")
-    if reader.broke_off:
-        return MediaError("the file ends before its first sound", kind="truncated")
-    return MediaError("the sound has no samples", kind="empty")
