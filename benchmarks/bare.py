@@ -91,4 +91,5 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 if __name__ == "__main__":
-    {"whisper": whisper, "signals": signals, "texts": texts}[sys.argv[1]](*sys.argv[2:])
+    programs: dict[str, Callable[..., None]] = {"whisper": whisper, "signals": signals, "texts": texts}
+    programs[sys.argv[1]](*sys.argv[2:])
