@@ -72,7 +72,7 @@ def fit_semantic(
         before = inputs @ parts["hidden_weights"] + parts["hidden_bias"]
         mask = (rng.random(before.shape, dtype=np.float32) < keep) / keep
         active = np.maximum(before, 0) * mask
-        probabilities = 1 / (1 + np.exp(-(active @ parts["weights"] + parts["bias"])))
+        probabilities = _logistic(active @ parts["weights"] + parts["bias"])
         slope = ((probabilities - (labels[chosen] == 1)) * importance[chosen] / batch).astype(np.float32)
         back = (slope @ parts["weights"].T) * mask * (before > 0)
         slopes = {
@@ -149,4 +149,8 @@ def fit_blend(semantic: Floats, lexical: Floats, labels: Labels, weights: Floats
 def blended(semantic: Floats, lexical: Floats, blend: Floats) -> Floats:
     """Calibrated probabilities, shape (rows, heads)."""
     logits = semantic * blend[:, 0] + lexical * blend[:, 1] + blend[:, 2]
-    return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
+    return _logistic(logits)
+
+
+def _logistic(logits: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), dtype=np.float32)

@@ -4,6 +4,7 @@ MinHash over hashed runs of five characters, banded: two texts that share about 
 some band with high probability, unrelated ones hardly ever. Paraphrases and translations are not found.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ _BANDS = 12
 _ROWS = 5
 _SHINGLE = 5
 _CHUNK = 4096
+_ALIKE = 0.5
+"""Share of equal hashes, which estimates the share of common runs, from which two texts count as the same."""
 
 
 def groups(texts: Sequence[str], known: Sequence[Sequence[str]], *, seed: int) -> NDArray[np.int64]:
@@ -45,6 +48,21 @@ def groups(texts: Sequence[str], known: Sequence[Sequence[str]], *, seed: int) -
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
+def touching(texts: Sequence[str], others: Sequence[str], *, seed: int) -> NDArray[np.bool_]:
+    """Which of `texts` are near-duplicates of one of `others`, shape (texts,); compared pair by pair, never through a chain."""
+    ours, theirs = _signatures(texts, seed), _signatures(others, seed)
+    found = np.zeros(len(texts), dtype=np.bool_)
+    for band in range(_BANDS):
+        columns = slice(band * _ROWS, (band + 1) * _ROWS)
+        places: dict[bytes, list[int]] = {}
+        for place, key in enumerate(theirs[:, columns]):
+            places.setdefault(key.tobytes(), []).append(place)
+        for row in np.flatnonzero(~found):
+            rivals = places.get(ours[row, columns].tobytes(), ())
+            found[row] = any((ours[row] == theirs[rival]).mean() >= _ALIKE for rival in rivals)
+    return found
+
+
 def _links(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Each member of a key joined to the member before it."""
     order = np.argsort(keys, kind="stable")
@@ -55,8 +73,11 @@ def _links(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64
 def _signatures(texts: Sequence[str], seed: int) -> NDArray[np.uint64]:
     rng = np.random.default_rng(seed)
     factors = rng.integers(1, 1 << 62, size=_BANDS * _ROWS, dtype=np.uint64) | np.uint64(1)
-    # A text too short for one run is only like itself: its row number stands in for its smallest hashes.
-    found = np.repeat(np.arange(len(texts), dtype=np.uint64)[:, None], len(factors), axis=1)
+    # A text too short for one run is like nothing but itself: a hash of the whole stands in for its smallest hashes.
+    whole = [
+        int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "little") for text in texts
+    ]
+    found = np.repeat(np.array(whole, dtype=np.uint64)[:, None], len(factors), axis=1)
     for first in range(0, len(texts), _CHUNK):
         rows, buckets = lexical.shingles(texts[first : first + _CHUNK], _SHINGLE)
         if not len(rows):

@@ -20,6 +20,7 @@ Encode = Callable[[list[str]], Floats]
 FORMAT = 1
 """Raised when the arrays change meaning."""
 
+_STEEPEST = 30.0  # beyond this a score is 0 or 1 in every decimal, and exp would overflow
 _DECIMALS = 4  # sums of floats depend on the batch in the sixth digit; equal texts must get equal scores
 
 
@@ -78,9 +79,9 @@ class TextHeads:
             return np.zeros((0, len(self.labels)), dtype=np.float32)
         views = np.stack([self.semantic_logits(encode(list(texts))), self.lexical_logits(texts)])
         logits = views[0] * self.blend[:, 0] + views[1] * self.blend[:, 1] + self.blend[:, 2]
-        scores = 1.0 / (1.0 + np.exp(-logits))
+        scores = 1.0 / (1.0 + np.exp(-np.clip(logits, -_STEEPEST, _STEEPEST)))
         highest = np.where(self.members[None], scores[:, None, :], 0.0).max(axis=2)
-        return np.round(highest, _DECIMALS).astype(np.float32)
+        return np.asarray(np.round(highest, _DECIMALS), dtype=np.float32)
 
     def semantic_logits(self, embeddings: Floats) -> Floats:
         """Scores from meaning, shape (texts, heads), before calibration."""

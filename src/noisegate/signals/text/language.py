@@ -4,6 +4,7 @@ Short and mixed texts are where language identifiers are wrong, so they are answ
 of a guess. It knows nothing about the item's market, artist or uploader, which would often tell.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,7 @@ class Language(Signal[Text, Facts]):
 
     def _one(self, model: Any, text: str) -> Facts:
         sample = _spread(text)
-        if sum(map(str.isalpha, sample)) < self.at_least_letters:
+        if sum(map(_letters, sample)) < self.at_least_letters:
             return Facts(values={"language": UNDETERMINED, "confidence": 0.0})
         code, probability = model.classify(sample)
         confidence = round(float(probability), 3)
@@ -59,12 +60,13 @@ class Language(Signal[Text, Facts]):
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
-        """Four languages, a title that is too short, and no letters at all."""
+        """Five languages, a title that is too short, and no letters at all."""
         cases = (
             ("Welcome back to the show, today we talk about growing tomatoes on a balcony.", "en"),
             ("Willkommen zur neuen Folge, heute sprechen wir über Tomaten auf dem Balkon.", "de"),
             ("Bienvenidos al programa, hoy hablamos de cultivar tomates en el balcón.", "es"),
             ("Bienvenue dans l'émission, aujourd'hui nous parlons de tomates sur le balcon.", "fr"),
+            ("今日は新しいアルバムについて話します。", "ja"),
             ("Jolene", UNDETERMINED),
             ("12:30 - 14:45 ♪♪♪ 100 %", UNDETERMINED),
         )
@@ -72,6 +74,11 @@ class Language(Signal[Text, Facts]):
             Example(part=Text(role=Role.DESCRIPTION, text=text), facts={"language": code}, why=f"expects {code}")
             for text, code in cases
         ]
+
+
+def _letters(character: str) -> int:
+    """How many letters a character is worth: a Chinese, Japanese or Korean one says as much as two."""
+    return (1 + (unicodedata.east_asian_width(character) in "WF")) * character.isalpha()
 
 
 def _spread(text: str) -> str:
