@@ -21,6 +21,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -48,6 +49,8 @@ _PATIENCE_DEATHS = 5
 """Deaths at once, in a row, after which a running platform gives up."""
 _STARTING_DEATHS = 2
 """The same while it starts: what fails then rarely mends itself."""
+_OURS = ("postgres", "blobs", "incoming", "banks", "logs", "admin.key", "address")
+"""What a data directory holds, but for the lock."""
 _CLIENT_ONLY = {"url", "api_key"}
 """Settings that servers have no use for."""
 
@@ -63,6 +66,31 @@ def running_at(settings: Settings) -> str | None:
         return (settings.data_dir / "address").read_text("ascii").strip() or None
     except OSError:
         return None
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """The demo's own installation: below the data directory, and never a database or object store that is in use."""
+    elsewhere = dict.fromkeys(("database_url", "blobs_url", "url", "api_key"))
+    return settings.model_copy(update={"data_dir": settings.data_dir / "demo", **elsewhere})
+
+
+def clear(settings: Settings) -> None:
+    """Remove what an installation kept in its data directory; what is not ours stays. Everything in it is lost.
+
+    Raises:
+        ConflictError: a platform runs there.
+        UnavailableError: its database does not end.
+    """
+    if not settings.data_dir.is_dir():
+        return
+    with _alone(settings):
+        _server(settings).stop()
+        for name in _OURS:
+            place = settings.data_dir / name
+            if place.is_dir():
+                shutil.rmtree(place)
+            else:
+                place.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -83,11 +111,6 @@ def database(settings: Settings) -> Iterator[str]:
         )
     with server as url:
         yield url
-
-
-def stop_database(settings: Settings) -> None:
-    """Stop the embedded database, whoever uses it: what a killed supervisor left, before its files are removed."""
-    _server(settings).stop()
 
 
 def _server(settings: Settings) -> "PostgresServer":
@@ -119,6 +142,16 @@ class Platform:
 
     def __post_init__(self) -> None:
         self.settings = self.settings.model_copy(update={"data_dir": self.settings.data_dir.absolute()})
+
+    @property
+    def key_file(self) -> Path:
+        """Where the administrator's key is."""
+        return key_file(self.settings)
+
+    @property
+    def logs(self) -> Path:
+        """The folder with what the API and the worker say."""
+        return self.settings.data_dir / "logs"
 
     def __enter__(self) -> Self:
         try:
@@ -187,10 +220,9 @@ class Platform:
         if self.stop.asked:
             return
         self.say("starting the API and the worker")
-        logs = data_dir / "logs"
         self._children = [
-            Child(name="worker", module=WORKER, log=logs / "worker.log", grace_s=20.0),
-            Child(name="API", module=API, log=logs / "api.log", grace_s=10.0, lent=listening.fileno()),
+            Child(name="worker", module=WORKER, log=self.logs / "worker.log", grace_s=20.0),
+            Child(name="API", module=API, log=self.logs / "api.log", grace_s=10.0, lent=listening.fileno()),
         ]
         deadline = time.monotonic() + self.patience_s
         while not (self.ready or self.stop.wait(0.05)):

@@ -176,9 +176,9 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit after the table instead of serving on.")] = False,
 ) -> None:
     """Start the platform, submit the example uploads over HTTP and show what was decided."""
-    from noisegate.cli import platform
+    from noisegate.cli import demo as command
 
-    platform.demo(once=once)
+    command.demo(once=once)
 
 
 @app.command()

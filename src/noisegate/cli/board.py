@@ -1,0 +1,171 @@
+"""What the demo shows: uploads on their way, and the table of what was decided. Knows no HTTP and no terminal size."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from noisegate.cli.present import STYLES
+from noisegate.core.modality import Box, Role, Where
+from noisegate.core.policy import Action
+from noisegate.engine.reasons import describe
+from noisegate.flows.assess import ASSET
+
+SENDING = "sending"
+HELD = "held"
+_STATE_STYLES = {action.gate.value: STYLES[action] for action in Action}
+_MARKS = {
+    "released": "✓",
+    "labelled": "✓",
+    "age_gated": "✓",
+    "limited": "◐",
+    "in_review": "◐",
+    "blocked": "✗",
+}
+_HEARD = {Role.TRANSCRIPT.value: "heard", Role.OCR.value: "read"}
+_PLACES_SHOWN = 2
+
+
+@dataclass(kw_only=True)
+class Row:
+    """One upload on its way."""
+
+    name: str
+    """Of its folder."""
+    kind: str
+    item: str = ""
+    """Its id, once it is accepted."""
+    state: str = SENDING
+    """`sending`, then the states of the gate."""
+    doing: str = ""
+    """What is being computed now."""
+    seconds: float | None = None
+    """From sending to the decision."""
+    record: Mapping[str, Any] = field(default_factory=dict)
+    """What the platform says of the decided item: `action`, `decisions`, `findings`, `failures`."""
+    problem: str = ""
+    """Why it could not be sent."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will come."""
+        return bool(self.record) or bool(self.problem)
+
+
+def progress(rows: Sequence[Row], spinners: Mapping[str, Spinner]) -> RenderableType:
+    """The uploads on their way, one line each.
+
+    Args:
+        rows: In the order they are shown.
+        spinners: By name of the upload; a spinner has to be the same object in every picture to turn.
+    """
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, expand=True)
+    table.add_column(width=1)
+    table.add_column(no_wrap=True, width=max((len(row.name) for row in rows), default=0))
+    table.add_column(no_wrap=True, width=9)
+    table.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
+    table.add_column(no_wrap=True, width=6, justify="right")
+    for row in rows:
+        style = _STATE_STYLES.get(row.state, "dim" if row.state == SENDING else "")
+        mark: RenderableType = Text(_MARKS.get(row.state, "!"), style) if row.settled else spinners[row.name]
+        told = Text(row.problem, "red") if row.problem else Text(row.doing, "dim")
+        table.add_row(mark, row.name, Text(row.state.replace("_", " "), style), told, took(row.seconds))
+    done = sum(row.settled for row in rows)
+    return Group(table, Text(f"{done} of {len(rows)} decided", "dim"))
+
+
+def results(rows: Sequence[Row]) -> RenderableType:
+    """The table at the end: item, action, rule, evidence, time."""
+    table = Table(
+        box=box.HORIZONTALS, padding=(0, 1), header_style="dim", show_lines=True, border_style="dim", expand=True
+    )
+    table.add_column("item", no_wrap=True)
+    table.add_column("action", no_wrap=True)
+    table.add_column("rule", overflow="fold", max_width=24)
+    table.add_column("evidence", ratio=1)
+    table.add_column("time", no_wrap=True, justify="right")
+    for row in rows:
+        if not row.record:
+            table.add_row(row.name, Text("none", "red bold"), "", Text(row.problem or "no decision in time", "red"), "")
+            continue
+        action = Action(row.record["action"])
+        table.add_row(
+            row.name,
+            Text(action.value, STYLES[action]),
+            rule(row.record),
+            Text("\n").join(evidence(row.record)),
+            took(row.seconds),
+        )
+    return table
+
+
+def took(seconds: float | None) -> str:
+    """`8.4 s`; empty when it is not known."""
+    return "" if seconds is None else f"{seconds:.1f} s"
+
+
+def rule(record: Mapping[str, Any]) -> Text:
+    """Which rule of which pack decided; the first one, when several packs came to the same."""
+    deciding = _deciding(record)
+    if not deciding:
+        return Text("no rule applied", "dim")
+    more = f"\n+ {len(deciding) - 1} more" if len(deciding) > 1 else ""
+    first = deciding[0]
+    return Text.assemble(first["rule"], ("\n" + first["pack"] + more, "dim"))
+
+
+def evidence(record: Mapping[str, Any]) -> Sequence[Text]:
+    """Where it was found, in lines: the strongest places of what the deciding rules are about."""
+    labels = {decision["label"] for decision in _deciding(record)} - {None}
+    found = _strongest(finding for finding in record["findings"] if finding["label"] in labels)
+    lines = [_place(finding) for finding in found[:_PLACES_SHOWN]]
+    if not lines and _deciding(record):
+        lines = [Text(line, "yellow") for line in _unanswered(record)[:_PLACES_SHOWN]]
+    return lines or [Text("nothing found", "dim")]
+
+
+def _unanswered(record: Mapping[str, Any]) -> Sequence[str]:
+    """What had no answer and why, files first, each reason once."""
+    failures = sorted(record["failures"], key=lambda failure: failure["signal"] != ASSET)
+    reasons: dict[tuple[str, str], str] = {}
+    for failure in failures:
+        message = failure["message"].splitlines()[0]
+        named = "" if failure["signal"] == ASSET else f"{failure['signal']}: "
+        reasons.setdefault((failure["signal"], message), f"{failure['part'].split('/')[0]}: {named}{message}")
+    return list(reasons.values())
+
+
+def _deciding(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The decisions that came to the item's action, unless that is `allow`: nobody decided to find nothing."""
+    if record["action"] == Action.ALLOW.value:
+        return []
+    return [decision for decision in record["decisions"] if decision["action"] == record["action"]]
+
+
+def _strongest(findings: Iterable[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """The strongest finding of every part, strongest first."""
+    best: dict[str, Mapping[str, Any]] = {}
+    for finding in findings:
+        if finding["part"] not in best or finding["score"] > best[finding["part"]]["score"]:
+            best[finding["part"]] = finding
+    return sorted(best.values(), key=lambda finding: -finding["score"])
+
+
+def _place(finding: Mapping[str, Any]) -> Text:
+    said = finding["where"]
+    where = Where(
+        start_s=said["start_s"],
+        end_s=said["end_s"],
+        box=Box(**said["box"]) if said["box"] else None,
+        span=tuple(said["span"]) if said["span"] else None,
+    )
+    asset = finding["part"].split("/")[0]
+    verb = _HEARD.get(finding["role"])
+    head = " ".join(word for word in (asset, describe(where), verb) if word)
+    words = Text.assemble((f"\n“{finding['excerpt']}”", "italic")) if finding["excerpt"] else Text()
+    return Text.assemble(head, (f"  {finding['score']:.2f}", "dim"), words)
