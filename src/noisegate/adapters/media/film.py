@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from noisegate.adapters.media.answers import Shot, Shots
 from noisegate.adapters.media.limits import Limits
 from noisegate.adapters.media.looks import COLOURS, TILES, Look, Movement, difference, differences, is_blend, look_at
 from noisegate.adapters.media.opening import (
@@ -31,35 +32,6 @@ STEP_S = 0.25
 _MOVING_S = 2.0  # while everything moves, one picture per this many seconds
 _JPEG_QUALITY = 95
 _MAX_RETURNS = 50  # noted per picture
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shot:
-    """One kept picture, as the child reports it."""
-
-    offset: int
-    """Bytes into the output where its JPEG begins."""
-    size: int
-    width: int
-    height: int
-    time_s: float
-    """Seconds from the beginning of the film at which it appears."""
-    end_s: float
-    """When another picture takes its place."""
-    why: str
-    """`start`, `scene` (a cut, or something appearing at once) or `change` (it moved or faded into this)."""
-    returns: tuple[tuple[float, float], ...] = ()
-    """Further ranges in which (nearly) the same picture is shown again, at most fifty."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shots:
-    """What came of looking through one film."""
-
-    shots: tuple[Shot, ...]
-    duration_s: float
-    packets: int
-    damaged_packets: int
 
 
 def shots(

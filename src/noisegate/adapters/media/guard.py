@@ -18,15 +18,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from noisegate.adapters.media import wire
-from noisegate.adapters.media.film import Shots
+from noisegate.adapters.media.answers import FrameInfo, PcmInfo, Probe, Shots, Size
 from noisegate.adapters.media.limits import Limits
-from noisegate.adapters.media.probe import Probe
-from noisegate.adapters.media.sound import PcmInfo
 from noisegate.core.errors import InvalidInputError, MediaError, UnavailableError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -56,25 +53,6 @@ _RETIRE_AFTER = 1000  # operations; bounds what libraries leak, at a third of a 
 _TAIL = 2000  # bytes of a child's own complaints shown when it does not start
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FrameInfo:
-    """One picture chosen from a film, as a JPEG file."""
-
-    index: int
-    """0 for the first; in order of `time_s`."""
-    time_s: float
-    """Seconds from the beginning of the film at which it appears."""
-    end_s: float
-    """When another picture takes its place."""
-    returns: tuple[tuple[float, float], ...]
-    """Further ranges in seconds in which (nearly) the same picture is shown again."""
-    width: int
-    height: int
-    path: Path
-    why: str
-    """`start`, `scene` (a cut, or something appearing at once) or `change` (it moved into this)."""
 
 
 class MediaGuard:
@@ -155,7 +133,7 @@ class MediaGuard:
         max_side = _at_least_one("max_side", max_side)
         with _readable(path) as file, tempfile.TemporaryFile() as out:
             answer = self._ask("image", (file, out.fileno()), None, {"max_side": max_side})
-            size = wire.read(_Size, answer)
+            size = wire.read(Size, answer)
             wanted = size.height * size.width * 3
             if not 0 < wanted == os.fstat(out.fileno()).st_size or max(size.height, size.width) > max_side:
                 raise MediaError(
@@ -382,14 +360,6 @@ class _Child:
             self.end()
             return MediaError("the decoding process answered nonsense", kind="crashed")
         return MediaError(message, kind=kind)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Size:
-    """The answer to `image`."""
-
-    height: int
-    width: int
 
 
 @contextmanager

@@ -4,9 +4,9 @@ Runs in the child. Nothing is decoded beyond what libavformat needs to fill in i
 not promise that the file decodes: a picture cut in half has a perfect header.
 """
 
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from noisegate.adapters.media.answers import Probe
 from noisegate.adapters.media.limits import Limits
 from noisegate.adapters.media.opening import (
     FILM_CODECS,
@@ -28,38 +28,6 @@ from noisegate.adapters.media.sniff import AUDIO, IMAGE, VIDEO, Family, declared
 from noisegate.core.errors import MediaError
 
 _MOVING = frozenset({"gif", "webp", "png", "avif"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Probe:
-    """What one file claims, checked against the limits; fields that do not apply are None or 0."""
-
-    kind: str
-    """`image`, `audio`, `video`, `text`, `archive` or `other`; only the first three can be decoded here."""
-    container: str
-    """Name of the content's family, for example `png`, `mp3`, `mp4`, `zip`."""
-    media_type: str
-    size_bytes: int
-    as_named: bool = True
-    """False when the name's extension belongs to another family of the same kind: a PNG called `.jpg`."""
-    codecs: tuple[str, ...] = ()
-    """One name per stream of sound or film."""
-    duration_s: float | None = None
-    """Seconds by the headers; None when they do not say."""
-    width: int | None = None
-    """Pixels: of a picture as shown upright, of the largest film stream as stored."""
-    height: int | None = None
-    streams: int = 0
-    """Of any type."""
-    audio_streams: int = 0
-    sample_rate: int | None = None
-    """Hertz of the stream that would be decoded."""
-    channels: int | None = None
-    attached_pictures: int = 0
-    """Pictures inside a recording (album art)."""
-    subtitle_streams: int = 0
-    animated: bool = False
-    """The picture moves; only its first frame is ever looked at."""
 
 
 def probe(file: BinaryIO, size_bytes: int, declared_name: str | None, limits: Limits) -> Probe:
@@ -160,3 +128,6 @@ def _media_type(family: Family, kind: str) -> str:
     if kind == AUDIO and family.media_type.startswith("video/"):
         return "audio/" + family.media_type.partition("/")[2]
     return family.media_type
+
+
+__all__ = ["Probe", "probe"]

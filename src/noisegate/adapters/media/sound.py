@@ -6,9 +6,9 @@ rate, because a mono 16 kHz copy says nothing of the peaks and levels a listener
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from noisegate.adapters.media.answers import PcmInfo
 from noisegate.adapters.media.limits import Limits
 from noisegate.adapters.media.loudness import AudioGraph, Meter
 from noisegate.adapters.media.opening import (
@@ -22,7 +22,7 @@ from noisegate.adapters.media.opening import (
     opened,
 )
 from noisegate.adapters.media.packets import Decoder
-from noisegate.core.modality import SAMPLE_RATE, Loudness
+from noisegate.core.modality import SAMPLE_RATE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,28 +32,6 @@ _JITTER_S = 0.25  # timestamps within this of the sample count are rounding and 
 _ANTIPHASE = 0.01  # mid over side power, -20 dB: a mono mix would hide what stereo listeners hear
 _AUDIBLE_POWER = 1e-7
 _SHORTER = (2.0, 0.05)  # seconds, and share of the claimed length, that may be missing before we call it truncated
-
-
-@dataclass(frozen=True, kw_only=True)
-class PcmInfo:
-    """What came of decoding the sound of one file."""
-
-    duration_s: float
-    """Seconds written; later times of the file are at the same second in the written sound."""
-    samples: int
-    """Written, 16 bits each."""
-    sample_rate: int = SAMPLE_RATE
-    codec: str
-    packets: int
-    damaged_packets: int
-    """Of `packets`, how many did not decode; their time is silent or closed."""
-    truncated: bool
-    """The headers claim clearly more than there was to decode."""
-    padded_s: float
-    """Seconds of silence written for holes in the timestamps."""
-    antiphase_share: float
-    """Share of time, 0..1, in which left and right cancel out, so that one of them was taken instead of the mix."""
-    loudness: Loudness
 
 
 def pcm(file: BinaryIO, size_bytes: int, out: BinaryIO, limits: Limits) -> PcmInfo:
