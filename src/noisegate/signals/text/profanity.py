@@ -57,6 +57,7 @@ class Profanity(Signal[Text, Scores]):
         limits="Words without context: quotations, names and reclaimed words count too. English is the most complete list; "
         "Arabic, Chinese, Japanese, Korean and Turkish are short and were not checked by native speakers.",
     )
+    weights = Language.weights  # ambiguous words depend on the language it finds
     mild: float = 0.4
     """Score (0..1) of words such as `damn`."""
     strong: float = 0.75
