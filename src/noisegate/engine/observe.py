@@ -82,19 +82,15 @@ class View:
 
 def supposed_node(asset: Asset) -> Node:
     """What a broken file was meant to be: by its declared role, else its name's ending, else a recording."""
-    by_role: Mapping[Role, Modality] = {
-        Role.COVER: Modality.IMAGE,
-        Role.PICTURE: Modality.IMAGE,
-        Role.RECORDING: Modality.AUDIO,
-        Role.FILM: Modality.VIDEO,
-    }
-    if asset.role is not None and asset.role in by_role:
-        return (by_role[asset.role], asset.role)
+    if asset.role is not None:
+        return (asset.role.modality, asset.role)
     ending = asset.name.rpartition(".")[2].lower()
     if ending in {"jpg", "jpeg", "png", "gif", "webp", "bmp", "tiff", "svg", "avif", "heic"}:
         return (Modality.IMAGE, Role.PICTURE)
     if ending in {"mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "ts"}:
         return (Modality.VIDEO, Role.FILM)
+    if ending in {"txt", "lrc", "srt", "vtt"}:
+        return (Modality.TEXT, Role.LYRICS)
     return (Modality.AUDIO, Role.RECORDING)
 
 
