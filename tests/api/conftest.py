@@ -1,12 +1,14 @@
-"""A real API over a real database, with toy signals; callers with and without rights."""
+"""A real API over a real database, with toy signals; callers with and without rights.
 
-from collections.abc import AsyncIterator, Callable, Iterator
+Every answer that a test gets is held against the OpenAPI document.
+"""
+
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from fastapi import FastAPI
+from openapi_check import Checker
 from small_world import SmallSystem, small_settings
 from starlette.testclient import TestClient
 
@@ -32,6 +34,7 @@ def app(system: SmallSystem) -> FastAPI:
 def visitor(app: FastAPI) -> Iterator[TestClient]:
     """Somebody without a key."""
     with TestClient(app, raise_server_exceptions=False) as client:
+        client.event_hooks["response"].append(Checker(app.openapi()))
         yield client
 
 

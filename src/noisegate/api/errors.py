@@ -19,6 +19,8 @@ from noisegate.core.errors import NoisegateError, NotAuthenticatedError, Unavail
 log = structlog.get_logger()
 
 _CODES = {400: "invalid_input", 404: "unknown_name", 405: "method_not_allowed", 413: "too_large"}
+_UNREADABLE = "There was an error parsing the body"
+"""FastAPI's words for bytes that are no text, or nested too deeply."""
 _RETRY_AFTER_S = 2
 """What a client is told to wait while a service of ours is down: longer than a database takes to restart."""
 
@@ -100,7 +102,13 @@ def answer(error: NoisegateError) -> JSONResponse:
 
 
 def _response(status: int, detail: ErrorDetail, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(ErrorBody(error=detail).model_dump(), status_code=status, headers=dict(headers or {}))
+    words = {name: _storable(text) for name, text in detail.model_dump().items()}
+    return JSONResponse({"error": words}, status_code=status, headers=dict(headers or {}))
+
+
+def _storable(text: str | None) -> str | None:
+    """Without lone surrogates, which a request may smuggle in and no answer can carry."""
+    return None if text is None else text.encode("utf-8", "replace").decode()
 
 
 async def _ours(_request: Request, error: Exception) -> JSONResponse:
@@ -125,14 +133,17 @@ async def _plain(request: Request, error: Exception) -> JSONResponse:
         raise error
     path = request.url.path
     if error.status_code == 404:
-        known = [route.path for route in request.app.routes if hasattr(route, "path")]
-        near = closest(path, known)
+        near = closest(path, request.app.openapi()["paths"])
         hint = f"did you mean `{near}`?" if near else "GET /openapi.json describes every address"
         detail = ErrorDetail(code=_CODES[404], message=f"there is nothing at `{_quoted(path)}`", hint=hint)
     elif error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
         message = f"`{_quoted(path)}` does not take {request.method}"
         detail = ErrorDetail(code=_CODES[405], message=message, hint=f"allowed: {allowed}" if allowed else None)
+    elif error.detail == _UNREADABLE:
+        hint = "send JSON with `Content-Type: application/json`"
+        detail = ErrorDetail(code=_CODES[400], message="the body is not JSON in UTF-8", hint=hint)
+        return _response(422, detail)
     else:
         code = _CODES.get(error.status_code, "invalid_input" if error.status_code < 500 else "noisegate")
         detail = ErrorDetail(code=code, message=str(error.detail))

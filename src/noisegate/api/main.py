@@ -5,12 +5,14 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+import orjson
 import uvicorn
 
 from noisegate.adapters.telemetry import log_to_stderr
 from noisegate.api.app import create_app
 from noisegate.core.errors import NoisegateError
 from noisegate.embedded import database
+from noisegate.engine.catalogue import Catalogue
 from noisegate.settings import Settings
 from noisegate.system import System
 
@@ -24,7 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the installation that the settings describe; exits 1 when it cannot start."""
     options = argparse.ArgumentParser(prog="python -m noisegate.api", description=__doc__)
     options.add_argument("--fd", type=int, help="number of a listening socket that was lent to this process")
+    options.add_argument("--openapi", action="store_true", help="print the document that describes the API, and end")
     chosen = options.parse_args(arguments)
+    if chosen.openapi:
+        sys.stdout.write(described())
+        return
     log_to_stderr()
     try:
         settings = Settings()
@@ -33,6 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except NoisegateError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(error.exit_code) from error
+
+
+def described() -> str:
+    """The OpenAPI document, the same on every machine; nothing is opened for it."""
+    document = create_app(System(Settings(), catalogue=Catalogue([]))).openapi()
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode() + "\n"
 
 
 def run(system: System, *, descriptor: int | None = None) -> None:

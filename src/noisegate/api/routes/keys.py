@@ -15,7 +15,7 @@ from noisegate.api.state import api
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
 
-@router.post("", status_code=201, responses=documented(NewKeyOut, status=201))
+@router.post("", status_code=201, responses=documented(NewKeyOut, 413, status=201))
 def create_key(request: Request, key: Administering, said: KeyIn) -> Answer:
     """Make a key. Only the answer to this request shows its secret."""
     made, secret = api(request).system.store.keys.create(

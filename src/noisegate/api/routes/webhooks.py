@@ -18,7 +18,7 @@ from noisegate.core.ids import ItemId
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 
-@router.post("", status_code=201, responses=documented(NewWebhookOut, status=201))
+@router.post("", status_code=201, responses=documented(NewWebhookOut, 413, status=201))
 def add_webhook(request: Request, key: Administering, said: WebhookIn) -> Answer:
     """Tell an address of every step of the gate, from now on.
 
