@@ -45,10 +45,8 @@ ADMIN_SCOPE = "admin"
 
 _TICK_S = 0.2
 _DATABASE_LOOKED_AT_S = 1.0
-_PATIENCE_DEATHS = 5
-"""Deaths at once, in a row, after which a running platform gives up."""
-_STARTING_DEATHS = 2
-"""The same while it starts: what fails then rarely mends itself."""
+_DEATHS = 5
+"""Of one child, each right after it was started, in a row: then the platform gives up."""
 _OURS = ("postgres", "blobs", "incoming", "banks", "logs", "admin.key", "address")
 """What a data directory holds, but for the lock."""
 _CLIENT_ONLY = {"url", "api_key"}
@@ -173,8 +171,8 @@ class Platform:
         """Look after database and children once, and bring back what is gone.
 
         Raises:
-            UnavailableError: a child dies again and again right after it was started, or the database cannot be
-                brought back; the message has its last words.
+            UnavailableError: a child dies again and again right after it was started, or once while the platform
+                starts, or the database cannot be brought back; the message has its last words.
         """
         now = time.monotonic()
         if self._server is not None and now - self._looked > _DATABASE_LOOKED_AT_S:
@@ -185,10 +183,12 @@ class Platform:
             child.trim_log()
             if child.process is not None and child.ended():
                 how = child.bury()
-                if child.deaths >= (_PATIENCE_DEATHS if self.ready else _STARTING_DEATHS):
+                if not self.ready:  # what fails now rarely mends itself, and it has said why
+                    raise UnavailableError(f"the {child.name} could not be started: it {how}", hint=child.last_words())
+                if child.deaths >= _DEATHS:
                     raise UnavailableError(
                         f"the {child.name} does not stay alive: it {how}, {child.deaths} times in a row right after "
-                        f"it was started",
+                        "it was started",
                         hint=child.last_words(),
                     )
                 self.say(f"the {child.name} {how}; starting it again")

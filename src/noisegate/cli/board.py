@@ -13,8 +13,8 @@ from rich.text import Text
 from noisegate.cli.present import STYLES
 from noisegate.core.modality import Box, Role, Where
 from noisegate.core.policy import Action
+from noisegate.engine.observe import ASSET
 from noisegate.engine.reasons import describe
-from noisegate.flows.assess import ASSET
 
 SENDING = "sending"
 HELD = "held"
