@@ -128,9 +128,11 @@ def best_sound(container: Any) -> Any:
     """The audio stream a player would choose.
 
     Raises:
-        MediaError: no_stream; unsupported when there is no decoder we allow.
+        MediaError: no_stream; decode_failed; unsupported when there is no decoder we allow.
     """
     stream = container.streams.best("audio")
+    if stream is None and container.streams.audio:  # libavformat passes over streams without a channel
+        raise MediaError("the header of the sound makes no sense: no channels or no rate", kind="decode_failed")
     if stream is None:
         raise MediaError(f"there is no sound among the {len(container.streams)} streams", kind="no_stream")
     return checked_codec(stream, SOUND_CODECS)

@@ -4,6 +4,7 @@ Runs in the child. Only the first frame of an animation is seen. Colours are not
 ignored, as most players of small artwork do.
 """
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ def picture(file: BinaryIO, size_bytes: int, max_side: int, limits: Limits) -> "
     from PIL import Image
 
     family = identify(file, size_bytes, limits)
-    with opened_picture(file, family, limits) as image, _failures(family):
+    with opened_picture(file, family, limits) as image, _failures(family, limits):
         image.draft("RGB", (max_side, max_side))  # lets the JPEG decoder work at 1/2, 1/4 or 1/8 of the size
         orientation = orientation_of(image)
         image.load()
@@ -83,7 +84,7 @@ def opened_picture(file: BinaryIO, family: Family, limits: Limits) -> Iterator[A
     import_module(f"PIL.{_PLUGINS[family.plugin]}ImagePlugin")
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
     file.seek(0)
-    with _failures(family):
+    with _failures(family, limits):
         image = Image.open(file, formats=[family.plugin])
     with image:
         check_pixels(*image.size, limits)
@@ -105,7 +106,7 @@ def orientation_of(image: Any) -> int:
 
 
 @contextmanager
-def _failures(family: Family) -> Iterator[None]:
+def _failures(family: Family, limits: Limits) -> Iterator[None]:
     """Name what went wrong inside Pillow, whose plugins raise all sorts of exceptions on broken files."""
     from PIL import Image
 
@@ -115,7 +116,12 @@ def _failures(family: Family) -> Iterator[None]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise MediaError(f"the {family.words} is too large: {error}", kind="too_large") from error
+        pixels = re.search(r"\d+", str(error))
+        raise MediaError(
+            f"the picture has {int(pixels[0]) / 1e6 if pixels else 0:.1f} million pixels; at most "
+            f"{limits.max_pixels / 1e6:g} million are allowed",
+            kind="too_large",
+        ) from error
     except (MediaError, MemoryError):
         raise
     except Exception as error:

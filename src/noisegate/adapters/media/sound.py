@@ -134,11 +134,10 @@ class _Desk:
         self._converter: Any = None
         self._converts: tuple[str, str, int] | None = None
         self._mono = len(first.layout.channels) == 1
-        chain = (
-            ["aresample", str(SAMPLE_RATE)],
-            ["aformat", f"sample_fmts=flt:channel_layouts={'mono' if self._mono else 'stereo'}"],
-        )
-        self._voice = AudioGraph(first, (*chain, ["asetnsamples", f"n={SAMPLE_RATE}:p=0"]))
+        layout = "mono" if self._mono else "stereo"
+        # Without a largest value, the mix of six channels to floats is louder than any of them, and clips.
+        resample = f"{SAMPLE_RATE}:osf=flt:out_chlayout={layout}:rematrix_maxval=1"
+        self._voice = AudioGraph(first, (["aresample", resample], ["asetnsamples", f"n={SAMPLE_RATE}:p=0"]))
         self.meter = Meter(first)
         self.samples = 0
         self.antiphase = 0
