@@ -22,7 +22,7 @@ _PARALLEL = 24
 _PER_RECEIVER = 4
 _PER_STRUGGLING_RECEIVER = 1
 """Deliveries at a time to a receiver whose last answer was no acceptance."""
-_LEASE_S = 45.0
+_LEASE_S = 20.0
 """How long a delivery may take before another worker tries: longer than the outbox's own time."""
 _IDLE_S = 1.0
 """How long to wait for deliveries that another worker's items cause."""
