@@ -108,6 +108,5 @@ def test_every_frozen_table_refuses_every_change(new_database: Callable[[], str]
             "WHERE tgfoid = 'refuse_change'::regproc GROUP BY 1 ORDER BY 1"
         ).fetchall()
     assert guarded == [
-        (table, ["frozen", "never_emptied"])
-        for table in ("decisions", "gate_changes", "ledger", "packs")
+        (table, ["frozen", "never_emptied"]) for table in ("decisions", "gate_changes", "ledger", "packs")
     ]
