@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
+from functools import cached_property
 
 from noisegate.core.evidence import Finding
 from noisegate.core.ids import DecisionId, Digest, ItemId, digest_of_value, short
@@ -98,7 +100,7 @@ class Decision:
     """Signals without an answer that an open rule needed, sorted."""
     inputs: Inputs
 
-    @property
+    @cached_property
     def id(self) -> DecisionId:
         """Named by its content."""
         return DecisionId("dec_" + short(digest_of_value(self), 24))

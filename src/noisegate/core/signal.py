@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_args, get_origin
 
@@ -223,7 +225,7 @@ class Signal(ABC, Generic[P, O]):
         """The configuration fields and their values."""
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # subclasses are dataclasses
 
-    @property
+    @cached_property
     def fingerprint(self) -> Fingerprint:
         """Names exactly this computation."""
         weights = self.weights.digest if self.weights else None

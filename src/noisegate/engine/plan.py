@@ -6,7 +6,8 @@ It knows types only: a video's frames become work when they exist.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from noisegate.core.errors import InvalidInputError
 from noisegate.core.modality import Audio, Image, Modality, Part, Role, Text, Video
@@ -39,9 +40,17 @@ class Plan:
 
     catalogue: Catalogue
     extractors: tuple[AnySignal, ...]
+    _known: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Answers given before, by question: the graph does not change, and every assessment asks the same."""
 
     def reachable(self, roots: Iterable[Node]) -> frozenset[Node]:
         """Every node that parts of the given nodes can lead to, themselves included."""
+        key = frozenset(roots)
+        if key not in self._known:
+            self._known[key] = self._reachable(key)
+        return cast("frozenset[Node]", self._known[key])
+
+    def _reachable(self, roots: Iterable[Node]) -> frozenset[Node]:
         found: set[Node] = set()
         open_nodes = list(roots)
         while open_nodes:
@@ -54,7 +63,10 @@ class Plan:
 
     def roles_behind(self, extractor: AnySignal, signal: AnySignal) -> frozenset[Role]:
         """The roles of parts that `signal` would look at, were `extractor` to make its parts."""
-        return frozenset(role for _, role in self._wanted(self.reachable(makes(extractor)), signal))
+        key = (extractor.spec.name, signal.spec.name)
+        if key not in self._known:
+            self._known[key] = frozenset(role for _, role in self._wanted(self.reachable(makes(extractor)), signal))
+        return cast("frozenset[Role]", self._known[key])
 
     def roles_from(self, node: Node, signal: AnySignal) -> frozenset[Role]:
         """The roles of parts that `signal` would look at, were there a part on `node`."""
@@ -62,7 +74,11 @@ class Plan:
 
     def extractors_for(self, signal: AnySignal) -> tuple[AnySignal, ...]:
         """The extractors that can lead to a part `signal` looks at, `signal` itself left out."""
-        return tuple(e for e in self.extractors if e is not signal and self.roles_behind(e, signal))
+        key = signal.spec.name
+        if key not in self._known:
+            behind = (e for e in self.extractors if e is not signal and self.roles_behind(e, signal))
+            self._known[key] = tuple(behind)
+        return cast("tuple[AnySignal, ...]", self._known[key])
 
     def closure(self, names: Iterable[str]) -> frozenset[str]:
         """The signals called `names` and every extractor they can depend on."""
