@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, NewType
 
 Digest = NewType("Digest", str)
@@ -35,8 +36,12 @@ def digest_from_hex(hex_digits: str) -> Digest:
 
 def plain(value: Any) -> Any:
     """`value` as JSON types: dataclasses become objects without their `None` and hidden fields, enums their value."""
-    if is_dataclass(value) and not isinstance(value, type):
-        named = {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.repr}
+    kind = type(value)
+    if kind in _ATOMS:
+        return value
+    shown = _shown_fields(kind)
+    if shown is not None:
+        named = {name: plain(getattr(value, name)) for name in shown}
         return {name: inner for name, inner in named.items() if inner is not None}
     if isinstance(value, Enum):
         return value.value
@@ -47,6 +52,16 @@ def plain(value: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
         return [plain(inner) for inner in value]
     return value
+
+
+_ATOMS = frozenset({str, int, float, bool, type(None)})
+"""Checked first: most of what decisions and findings are made of."""
+
+
+@cache
+def _shown_fields(kind: type) -> tuple[str, ...] | None:
+    """The names of a dataclass's fields that are not hidden; None for every other type."""
+    return tuple(f.name for f in fields(kind) if f.repr) if is_dataclass(kind) else None
 
 
 def canonical_json(value: Any) -> bytes:
