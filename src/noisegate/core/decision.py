@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from functools import cached_property
 
 from noisegate.core.evidence import Finding
 from noisegate.core.ids import DecisionId, Digest, ItemId, digest_of_value, short

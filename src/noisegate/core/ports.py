@@ -5,6 +5,7 @@ is here because flows may not import adapters.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -40,15 +41,16 @@ class Done:
 
 
 class Runner(Protocol):
-    """Runs signals: owns loading, batching across items, threads, retries, time-outs and memory."""
+    """Runs signals: owns loading, batching across items, threads and memory."""
 
-    def run(self, work: Sequence[Work], *, until: float | None = None) -> Sequence[Done]:
-        """Answer all the work, in order. Never raises for a signal's fault: that is a Failure.
+    def start(self, work: Sequence[Work]) -> "Sequence[Future[Done]]":
+        """Begin all the work and return at once: a future for each, in order, answered in any order.
 
-        Args:
-            work: What to run.
-            until: Wall-clock deadline in `time.monotonic()` seconds; what has not started by then is a retryable
-                `timed_out` Failure.
+        A future never raises for a signal's fault: that is a Failure. One that is cancelled before its work began
+        costs nothing.
+
+        Raises:
+            UnavailableError: the runner is closed; futures raise it too when that happens before their work began.
         """
         ...
 

@@ -70,7 +70,10 @@ class Plan:
 
     def roles_from(self, node: Node, signal: AnySignal) -> frozenset[Role]:
         """The roles of parts that `signal` would look at, were there a part on `node`."""
-        return frozenset(role for _, role in self._wanted(self.reachable([node]), signal))
+        key = (node, signal.spec.name)
+        if key not in self._known:
+            self._known[key] = frozenset(role for _, role in self._wanted(self.reachable([node]), signal))
+        return cast("frozenset[Role]", self._known[key])
 
     def extractors_for(self, signal: AnySignal) -> tuple[AnySignal, ...]:
         """The extractors that can lead to a part `signal` looks at, `signal` itself left out."""
