@@ -36,7 +36,7 @@ def digest_from_hex(hex_digits: str) -> Digest:
 
 def plain(value: Any) -> Any:
     """`value` as JSON types: dataclasses become objects without their `None` and hidden fields, enums their value."""
-    kind = type(value)
+    kind: type = type(value)
     if kind in _ATOMS:
         return value
     shown = _shown_fields(kind)
@@ -49,9 +49,8 @@ def plain(value: Any) -> Any:
         return {str(plain(key)): plain(inner) for key, inner in value.items()}
     if isinstance(value, (frozenset, set)):
         return sorted(plain(inner) for inner in value)
-    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
-        return [plain(inner) for inner in value]
-    return value
+    listed = isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+    return [plain(inner) for inner in value] if listed else value
 
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
