@@ -62,10 +62,17 @@ def test_the_answer_says_where(judge: Judge) -> None:
     assert (finding.label, finding.excerpt, finding.where.span) == ("dangerous.threat", "alarm", (3, 8))
 
 
-def test_what_has_no_answer_at_the_deadline_counts_as_missing(judge: Judge) -> None:
-    """Time is up before it began: the packs say what then."""
+def test_packs_that_are_open_at_the_deadline_follow_their_own_rule(judge: Judge) -> None:
+    """Time is up before it began: one pack fails closed, the other open."""
     assessment = judge.verdict(replace(said("an alarm"), deadline_s=-1.0))
     assert assessment.outcome.action is Action.REVIEW
+    assert {(d.pack, d.rule) for d in assessment.decisions} == {("danger", "on_deadline"), ("manners", "on_deadline")}
+
+
+def test_warming_up_counts_nothing(judge: Judge, store: Store) -> None:
+    """Nobody asked."""
+    judge.warm()
+    assert judge.tally.write(store) == 0
 
 
 def test_a_small_picture_is_judged(judge: Judge, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -76,6 +77,7 @@ def _lifespan(system: System) -> Any:
         app.state.api = here
         app.state.loop = asyncio.get_running_loop()
         tally = asyncio.create_task(_count(here))
+        threading.Thread(target=_warm, args=(here,), name="warm up", daemon=True).start()
         log.info("the API is ready", packs=[pack.name for pack in system.packs])
         try:
             yield
@@ -96,6 +98,13 @@ def _opened(system: System) -> Api:
     _ = system.submitter, system.judge
     here.live.start()
     return here
+
+
+def _warm(here: Api) -> None:
+    try:
+        here.system.judge.warm()
+    except Exception as error:  # noqa: BLE001 - the first verdict will say the same to its caller
+        log.warning("the models for verdicts could not be loaded in advance", reason=str(error))
 
 
 async def _count(here: Api) -> None:

@@ -34,7 +34,7 @@ class Question:
     surface: str = "comments"
     declared: Mapping[str, str | bool] = field(default_factory=dict)
     deadline_s: float = 1.0
-    """Seconds after which what has no answer counts as failed: the packs' `if_missing` says what then."""
+    """Seconds after which packs that are still open follow their `on_deadline`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,10 @@ class Judge:
         assessment = assessor.assess(item, until=until)
         self.tally.count(assessment)
         return assessment
+
+    def warm(self) -> None:
+        """Load the models that judge words, so that the first caller does not wait for them. Counts nothing."""
+        replace(self.assessor, library=Words()).assess(self._item(Question(), {Role.COMMENT: "good morning"}))
 
     def _item(self, question: Question, texts: Mapping[Role, str]) -> Item:
         files = cleaned(Submission(kind=question.kind, files=question.pictures)).files

@@ -30,7 +30,7 @@ DigestPath = Annotated[
 
 @router.put("", status_code=201, responses=documented(BlobOut, 413, status=201), openapi_extra=_BODY)
 async def put_blob(request: Request, _key: Submitting) -> Answer:
-    """Send a file as it is; the answer names it. A file that no item refers to is removed after a while."""
+    """Send a file as it is; the answer names it for `assets` of an item."""
     return await _keep(request, None)
 
 

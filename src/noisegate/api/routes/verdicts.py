@@ -26,8 +26,8 @@ router = APIRouter(prefix="/v1/verdicts", tags=["verdicts"])
 async def give_verdict(request: Request, _key: Submitting, said: VerdictIn) -> Answer:
     """Judge words or a small picture now.
 
-    The same signals and packs as for uploads. What has no answer within `deadline_ms` counts as missing, and the packs'
-    `if_missing` says what then. Nothing is kept; how often which rule decided is counted in the ledger.
+    The same signals and packs as for uploads. Packs that are still open after `deadline_ms` follow their `on_deadline`.
+    Nothing is kept; how often which rule decided is counted in the ledger.
     """
     here = api(request)
     began = time.perf_counter()

@@ -152,7 +152,11 @@ class VerdictIn(Model):
     declared: Annotated[Declared, Field(description="What its writer says of it.")] = Declared()
     deadline_ms: Annotated[
         int,
-        Field(ge=1, le=30_000, description="Milliseconds after which what has no answer counts as missing."),
+        Field(
+            ge=1,
+            le=30_000,
+            description="Milliseconds after which packs that are still open follow their `on_deadline`.",
+        ),
     ] = 1000
 
     @property
