@@ -6,6 +6,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import av
@@ -112,6 +113,7 @@ def film(
     return out.getvalue()
 
 
+@lru_cache
 def scene(seed: int, size: tuple[int, int] = (320, 180)) -> Image.Image:
     """A soft picture unlike those of other seeds."""
     small = np.random.default_rng(seed).integers(0, 255, (4, 6, 3)).astype("uint8")

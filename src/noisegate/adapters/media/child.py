@@ -66,10 +66,10 @@ def main() -> None:
     requests = _Requests(socket.socket(fileno=os.dup(0)))
     limits = wire.read(Limits, requests.receive()[0])
     _load()
-    confined = confine(limits)
+    landlock = confine(limits)
     requests.read_ahead()
     start_nothing_more()
-    answers.write(wire.line({"ready": True, "confined": confined}))
+    answers.write(wire.line({"ready": True, "landlock": landlock}))
     while True:
         request, files = requests.next()
         kind, answer = _answer(request, files, limits)

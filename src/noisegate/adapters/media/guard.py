@@ -285,7 +285,7 @@ class _Child:
             raise UnavailableError(
                 f"the decoding process did not start ({error}): {said or 'it said nothing'}"
             ) from error
-        self.confined = bool(ready.get("confined"))
+        self.landlock = int(ready.get("landlock", 0))
 
     def ask(self, request: Mapping[str, Any], files: tuple[int, ...], *, cpu_s: float, wall_s: float) -> Any:
         """Send one request and wait for the answer; a child that fails to give one is ended."""
@@ -384,7 +384,8 @@ def _written(path: Path) -> Iterator[int]:
     try:
         yield file
     except BaseException:
-        path.unlink(missing_ok=True)
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            path.unlink(missing_ok=True)
         raise
     finally:
         os.close(file)

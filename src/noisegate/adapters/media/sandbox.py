@@ -21,6 +21,7 @@ _LANDLOCK_CREATE_RULESET_VERSION = 1
 _RULE_PATH_BENEATH = 1
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _FS_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # Landlock version -> how many file rights it knows; 5 and later: 16
+_SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 _NET_TCP = 0b11  # bind and connect, version 4 and later
 _SCOPES = 0b11  # abstract sockets and signals outside, version 6 and later
 
@@ -35,8 +36,10 @@ class _PathBeneath(ctypes.Structure):
     _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
 
 
-def confine(limits: Limits) -> bool:
-    """Give up everything that decoding does not need; there is no way back. Returns whether Landlock took hold.
+def confine(limits: Limits) -> int:
+    """Give up everything that decoding does not need; there is no way back.
+
+    Returns the version of Landlock that took hold (network from 4, signals from 6), 0 for none.
 
     Call when all libraries are loaded and before any thread starts: Landlock binds the calling thread and those it
     starts later.
@@ -69,11 +72,11 @@ def _limit(what: int, value: int) -> None:
     resource.setrlimit(what, (most, most))
 
 
-def _landlock(libc: ctypes.CDLL) -> bool:
+def _landlock(libc: ctypes.CDLL) -> int:
     """Deny every file but the code of Python and its libraries (read only), TCP, and signals to other processes."""
-    version = libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_CREATE_RULESET_VERSION)
+    version: int = libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_CREATE_RULESET_VERSION)
     if version < 1:
-        return False
+        return 0
     handled = _Ruleset(
         fs=(1 << _FS_RIGHTS.get(version, 16)) - 1,
         net=_NET_TCP if version >= 4 else 0,
@@ -82,12 +85,12 @@ def _landlock(libc: ctypes.CDLL) -> bool:
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     rules = libc.syscall(_LANDLOCK_CREATE_RULESET, ctypes.byref(handled), ctypes.c_size_t(size), 0)
     if rules < 0:
-        return False
+        return 0
     try:
-        for folder in {sys.prefix, sys.base_prefix, *sys.path}:  # for what libraries import late
+        for folder in {sys.prefix, sys.base_prefix, *sys.path, *_SYSTEM_LIBRARIES}:  # for what is imported late
             if folder and Path(folder).is_dir():
                 _allow_reading(libc, rules, folder)
-        return bool(libc.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0) == 0)
+        return version if libc.syscall(_LANDLOCK_RESTRICT_SELF, rules, 0) == 0 else 0
     finally:
         os.close(rules)
 
