@@ -11,7 +11,7 @@ import pytest
 from running import NOISEGATE, Up, all_gone, environment, until
 
 from noisegate.adapters.store.server import PostgresServer
-from noisegate.children import Stop
+from noisegate.children import Child, Stop
 from noisegate.core.errors import ConflictError, InvalidInputError, UnavailableError
 from noisegate.embedded import Platform, clear, database, demo_settings, running_at
 from noisegate.settings import Settings
@@ -149,6 +149,23 @@ def test_a_platform_that_cannot_start_says_why_and_leaves_nothing_running(data_d
     assert "could not be started: it ended with status 2" in said
     assert "there is no folder of policy packs" in said
     assert not PostgresServer(data_dir / "postgres").is_up()
+
+
+def test_a_child_that_keeps_dying_ends_the_platform_with_its_last_words(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trying for ever would hide the fault; five times in a row, with growing pauses, is enough."""
+    (tmp_path / "ending.py").write_text("import sys; sys.exit('the disk is full')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    said: list[str] = []
+    with Stop() as stop:
+        platform = Platform(settings(data_dir), stop, say=said.append, ready=True)
+        platform._children = [Child(name="worker", module="ending", log=tmp_path / "worker.log", grace_s=1)]
+        with pytest.raises(UnavailableError, match="does not stay alive: it ended with status 1, 5 times") as given_up:
+            platform.serve()
+        platform.close()
+    assert "the disk is full" in str(given_up.value)
+    assert said == ["the worker ended with status 1; starting it again"] * 4
 
 
 def test_a_taken_port_is_said_before_anything_is_started(data_dir: Path) -> None:

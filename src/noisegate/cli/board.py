@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -29,6 +29,9 @@ _MARKS = {
 }
 _HEARD = {Role.TRANSCRIPT.value: "heard", Role.OCR.value: "read"}
 _PLACES_SHOWN = 2
+_LONGEST_QUOTE = 120
+_WIDTH = 100
+"""Columns of what is written into a file or a pipe."""
 
 
 @dataclass(kw_only=True)
@@ -82,26 +85,27 @@ def progress(rows: Sequence[Row], spinners: Mapping[str, Spinner]) -> Renderable
 def results(rows: Sequence[Row]) -> RenderableType:
     """The table at the end: item, action, rule, evidence, time."""
     table = Table(
-        box=box.HORIZONTALS, padding=(0, 1), header_style="dim", show_lines=True, border_style="dim", expand=True
+        box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), leading=1, header_style="dim", border_style="dim", expand=True
     )
     table.add_column("item", no_wrap=True)
     table.add_column("action", no_wrap=True)
     table.add_column("rule", overflow="fold", max_width=24)
-    table.add_column("evidence", ratio=1)
+    table.add_column("evidence", ratio=1, min_width=24)
     table.add_column("time", no_wrap=True, justify="right")
     for row in rows:
-        if not row.record:
-            table.add_row(row.name, Text("none", "red bold"), "", Text(row.problem or "no decision in time", "red"), "")
-            continue
-        action = Action(row.record["action"])
-        table.add_row(
-            row.name,
-            Text(action.value, STYLES[action]),
-            rule(row.record),
-            Text("\n").join(evidence(row.record)),
-            took(row.seconds),
-        )
+        if row.record:
+            action = Action(row.record["action"])
+            cells = [Text(action.value, STYLES[action]), rule(row.record), Text("\n").join(evidence(row.record))]
+        else:
+            cells = [Text("none", "red bold"), Text(), Text(row.problem or "no decision in time", "red")]
+        table.add_row(row.name, *cells, took(row.seconds))
     return table
+
+
+def paper() -> Console:
+    """Where results go: standard output, wide enough for tables when it is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
 
 
 def took(seconds: float | None) -> str:
@@ -120,10 +124,12 @@ def rule(record: Mapping[str, Any]) -> Text:
 
 
 def evidence(record: Mapping[str, Any]) -> Sequence[Text]:
-    """Where it was found, in lines: the strongest places of what the deciding rules are about."""
+    """Where it was found: the strongest places of what the deciding rules are about, or what had no answer."""
     labels = {decision["label"] for decision in _deciding(record)} - {None}
-    found = _strongest(finding for finding in record["findings"] if finding["label"] in labels)
-    lines = [_place(finding) for finding in found[:_PLACES_SHOWN]]
+    places = [finding for finding in record["findings"] if finding["label"] in labels]
+    lines = [_place(finding) for finding in _strongest(places)[:_PLACES_SHOWN]]
+    if len(places) > len(lines) > 0:
+        lines.append(Text(f"and {len(places) - len(lines)} more", "dim"))
     if not lines and _deciding(record):
         lines = [Text(line, "yellow") for line in _unanswered(record)[:_PLACES_SHOWN]]
     return lines or [Text("nothing found", "dim")]
@@ -167,5 +173,10 @@ def _place(finding: Mapping[str, Any]) -> Text:
     asset = finding["part"].split("/")[0]
     verb = _HEARD.get(finding["role"])
     head = " ".join(word for word in (asset, describe(where), verb) if word)
-    words = Text.assemble((f"\n“{finding['excerpt']}”", "italic")) if finding["excerpt"] else Text()
-    return Text.assemble(head, (f"  {finding['score']:.2f}", "dim"), words)
+    return Text.assemble(head, (f"  {finding['score']:.2f}", "dim"), (_quote(finding["excerpt"]), "italic"))
+
+
+def _quote(words: str | None) -> str:
+    if not words:
+        return ""
+    return f"\n“{words}”" if len(words) <= _LONGEST_QUOTE else f"\n“{words[:_LONGEST_QUOTE].rstrip()}…”"

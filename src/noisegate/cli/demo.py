@@ -20,7 +20,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from noisegate.children import Stop
-from noisegate.cli.board import Row, progress, results
+from noisegate.cli.board import Row, paper, progress, results
 from noisegate.cli.client import Client, connect, is_decided
 from noisegate.cli.item_files import Draft, Overrides, read_draft
 from noisegate.cli.platform import program, shown, tell
@@ -31,8 +31,6 @@ from noisegate.settings import Settings
 from noisegate.system import System
 
 UPLOADS = Path(__file__).resolve().parents[3] / "examples" / "uploads"
-_WIDTH = 100
-"""Columns of what is written into a file or a pipe."""
 _LOOK_AGAIN_S = 3.0
 """How often an item is asked for whose decision may have been missed."""
 _PICTURES_A_SECOND = 10
@@ -120,8 +118,10 @@ class _Walk:
                     row.problem = said["message"]
                 elif what == "looked":
                     self._note(row, said)
+                elif what == "assessing":
+                    row.doing = "looking at it"
                 elif what == "progress":
-                    row.doing = f"{said['signal']} on {said['part'].split('/')[0]}"
+                    row.doing = f"{said['signal']} on {said['part'].split('/')[0]}, {said['answers']} answers"
                 elif what == "enforced":
                     moved.append(row)
         return moved
@@ -173,9 +173,7 @@ def _picture(console: Console, rows: Sequence[Row]) -> Iterator[Callable[[], Non
 
 
 def _show(rows: Sequence[Row]) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDTH)
+    console = paper()
     console.print(results(rows))
     counted = {action: sum(row.record.get("action") == action.value for row in rows) for action in Action}
     said = ", ".join(f"{count} {action.value.replace('_', ' ')}" for action, count in counted.items() if count)

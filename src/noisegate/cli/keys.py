@@ -13,6 +13,7 @@ from rich.text import Text
 
 from noisegate.adapters.store.records import ApiKey
 from noisegate.adapters.store.store import Store
+from noisegate.cli.board import paper
 from noisegate.core.errors import UnknownNameError
 from noisegate.embedded import database
 from noisegate.settings import Settings
@@ -54,12 +55,12 @@ def list_keys(*, json: bool) -> None:
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for column in ("key", "name", "may", "made", "last used", "revoked"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column != "name")
     for key in keys:
         style = "dim" if key.revoked_at else ""
         times = (_when(key.created_at), _when(key.last_used_at), _when(key.revoked_at))
         table.add_row(*(Text(cell, style) for cell in (key.id, key.name, ", ".join(sorted(key.scopes)), *times)))
-    Console().print(table)
+    paper().print(table)
 
 
 def revoke(key_id: str, *, json: bool) -> None:

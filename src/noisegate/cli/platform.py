@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from noisegate.children import Stop
-from noisegate.cli.board import Row, results
+from noisegate.cli.board import Row, paper, results
 from noisegate.cli.client import Client, connect, is_decided
 from noisegate.cli.item_files import Overrides, read_draft
 from noisegate.cli.present import STYLES
@@ -127,7 +127,7 @@ def _print(rows: Sequence[Row], *, waited: bool, json: bool) -> None:
             sys.stdout.buffer.write(orjson.dumps({"name": row.name, **row.record}) + b"\n")
         sys.stdout.buffer.flush()
         return
-    console = Console()
+    console = paper()
     for row in rows:
         state = Text(row.state.replace("_", " "), _STATES.get(row.state, ""))
         console.print(Text.assemble(row.item, "  ", state, "  ", row.name), soft_wrap=True)
