@@ -213,7 +213,7 @@ class Platform:
                 f"the data directory {str(data_dir)!r} cannot be used: {error.strerror}",
                 hint="set NOISEGATE_DATA_DIR to a directory that you may write to",
             ) from error
-        listening = self._open.enter_context(_listening(self.settings.host, self.settings.port))
+        listening = self._open.enter_context(listen(self.settings.host, self.settings.port))
         self.url = _address(listening)
         self.say("starting the database")
         self._start_database()
@@ -282,7 +282,7 @@ def _alone(settings: Settings) -> Iterator[None]:
         os.close(lock)
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises InvalidInputError for a host that is not ours, UnavailableError for a taken port."""
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(

@@ -24,9 +24,9 @@ from noisegate.cli.board import Row, paper, progress, results
 from noisegate.cli.client import Client, connect, is_decided
 from noisegate.cli.item_files import Draft, Overrides, read_draft
 from noisegate.cli.platform import program, shown, tell
-from noisegate.core.errors import NoisegateError, UnknownNameError
+from noisegate.core.errors import NoisegateError, UnavailableError, UnknownNameError
 from noisegate.core.policy import Action
-from noisegate.embedded import Platform, clear, demo_settings
+from noisegate.embedded import Platform, clear, demo_settings, listen
 from noisegate.settings import Settings
 from noisegate.system import System
 
@@ -41,13 +41,13 @@ _PATIENCE_S = 30.0
 def demo(*, once: bool) -> None:
     """Start, submit, watch, show, and serve on; with `once`, stop after the table. Exits 1 without all decisions."""
     drafts = _examples()
-    settings = demo_settings(Settings())
     watching = Console(stderr=True)
-    _say_what_is_missing(watching, settings)
+    rows: Sequence[Row] = ()
     with Stop() as stop:
+        settings = _with_free_port(demo_settings(Settings()), watching)
+        _say_what_is_missing(watching, settings)
         clear(settings)
         with Platform(settings, stop, say=lambda line: tell(watching, line)) as platform:
-            rows: Sequence[Row] = ()
             if platform.ready:
                 tell(watching, f"sending {len(drafts)} uploads to {platform.url}")
                 rows = _Walk(platform, watching, [(d, Row(name=d.name, kind=d.kind.value)) for d in drafts]).run()
@@ -81,27 +81,31 @@ class _Walk:
 
     def run(self) -> Sequence[Row]:
         """Send everything at once and watch until all is decided, the time is up, or somebody asks to stop."""
-        deadline = time.monotonic() + self.platform.settings.deadline_s + _PATIENCE_S
         hands = ThreadPoolExecutor(len(self.uploads), thread_name_prefix="upload")
-        with connect(self.platform.settings) as client:
-            threading.Thread(target=self._follow, name="events", daemon=True).start()
-            for draft, row in self.uploads:
-                hands.submit(self._send, client, draft, row)
-            looked = time.monotonic()
-            with _picture(self.watching, self.rows) as draw:
-                while not all(row.settled for row in self.rows) and time.monotonic() < deadline:
-                    if self.platform.stop.wait(1 / _PICTURES_A_SECOND):
-                        break
-                    self.platform.tend()
-                    wanted = [row for row in self._take_notice() if not row.settled]
-                    if time.monotonic() - looked > _LOOK_AGAIN_S:
-                        looked, wanted = time.monotonic(), [row for row in self.rows if row.item and not row.settled]
-                    for row in wanted:
-                        hands.submit(self._look, client, row)
-                    draw()
-            self._over.set()
-            hands.shutdown(wait=False, cancel_futures=True)
+        with connect(self.platform.settings) as client, _picture(self.watching, self.rows) as draw:
+            try:
+                threading.Thread(target=self._follow, name="events", daemon=True).start()
+                for draft, row in self.uploads:
+                    hands.submit(self._send, client, draft, row)
+                self._watch(client, hands, draw)
+            finally:
+                self._over.set()
+                hands.shutdown(wait=False, cancel_futures=True)
         return self.rows
+
+    def _watch(self, client: Client, hands: ThreadPoolExecutor, draw: Callable[[], None]) -> None:
+        deadline = time.monotonic() + self.platform.settings.deadline_s + _PATIENCE_S
+        looked = time.monotonic()
+        while not all(row.settled for row in self.rows) and time.monotonic() < deadline:
+            if self.platform.stop.wait(1 / _PICTURES_A_SECOND):
+                break
+            self.platform.tend()
+            wanted = [row for row in self._take_notice() if not row.settled]
+            if time.monotonic() - looked > _LOOK_AGAIN_S:
+                looked, wanted = time.monotonic(), [row for row in self.rows if row.item and not row.settled]
+            for row in wanted:
+                hands.submit(self._look, client, row)
+            draw()
 
     def _take_notice(self) -> Sequence[Row]:
         """Write into the rows what was heard; gives those whose gate has moved."""
@@ -183,14 +187,14 @@ def _show(rows: Sequence[Row]) -> None:
 
 def _what_next(platform: Platform, rows: Sequence[Row]) -> None:
     key, command = shown(platform.key_file), program()
-    strictest = max((row for row in rows if row.record), key=lambda row: Action(row.record["action"]).severity)
+    shown_one = max(rows, key=lambda row: Action(row.record["action"]).severity if row.record else -1)
     lines = [
         "",
         f"Noisegate serves on at {platform.url} until Ctrl-C. What you can do now, in another terminal:",
         "",
         f"  KEY=$(cat {key})",
-        f'  curl -H "Authorization: Bearer $KEY" {platform.url}/v1/items/{strictest.item}',
-        f"      everything about {strictest.name}: decisions, findings, what was heard and when",
+        f'  curl -H "Authorization: Bearer $KEY" {platform.url}/v1/items/{shown_one.item}',
+        f"      everything about {shown_one.name}: decisions, findings, what was heard and when",
         f"  {command} submit PATH --wait 60",
         "      a file of yours, or a folder with an item.yaml like those in examples/uploads",
         f"  {platform.url}/openapi.json",
@@ -210,6 +214,16 @@ def _examples() -> Sequence[Draft]:
             hint="run `make demo` in a checkout; or start with `noisegate up` and send uploads of your own",
         )
     return [read_draft(folder, Overrides()) for folder in folders]
+
+
+def _with_free_port(settings: Settings, console: Console) -> Settings:
+    """A demo must not fail because something else has its port; nobody relies on the number."""
+    try:
+        listen(settings.host, settings.port).close()
+    except UnavailableError as error:
+        tell(console, f"{error.message}; the demo takes another one")
+        return settings.model_copy(update={"port": 0})
+    return settings
 
 
 def _say_what_is_missing(console: Console, settings: Settings) -> None:
