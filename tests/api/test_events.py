@@ -22,7 +22,6 @@ def address(app: FastAPI) -> Iterator[str]:
     """The API on a real socket."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = _Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=2))
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     while not server.started:

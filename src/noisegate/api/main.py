@@ -1,8 +1,11 @@
 """The API process: one uvicorn server, on a socket it is lent or on the address that the settings name."""
 
 import argparse
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 import orjson
@@ -78,7 +81,20 @@ def run(system: System, *, descriptor: int | None = None) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Ends streams that would never end by themselves when it is asked to stop."""
+    """Ends streams that would never end by themselves when it is asked to stop, and then leaves in an orderly way."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See uvicorn, which would raise the signal again at the end and so skip what its caller has to close."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """See uvicorn."""
