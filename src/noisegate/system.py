@@ -6,7 +6,7 @@ several.
 
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -27,6 +27,8 @@ from noisegate.settings import Settings
 from noisegate.signals import BUILTIN, ENTRY_POINTS
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from noisegate.adapters.banks import Banks
     from noisegate.adapters.blobs.objects import ObjectBlobs
     from noisegate.adapters.media.guard import MediaGuard
@@ -56,21 +58,38 @@ class System:
         self._given = catalogue
         self._bank = bank
         self._open = ExitStack()
+        self._current: tuple[Sequence[Signal[Any, Any]], Catalogue] | None = None
+        self._plan: Plan | None = None
+        self._judge: Judge | None = None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        self._open.__exit__(kind, error, trace)  # what was started may end faster when it was interrupted
 
     def close(self) -> None:
         """Stop what was started: lanes, decoders, connections."""
         self._open.close()
 
-    @cached_property
+    @property
     def catalogue(self) -> Catalogue:
-        """Built-in signals and those other packages offer; signals that match carry the bank's present digest."""
-        return self._given if self._given is not None else Catalogue(map(self._with_bank, installed_signals()))
+        """Built-in signals and those other packages offer; signals that match carry the bank's present digest.
+
+        It is another one once an entry was added to a bank. An assessment keeps the one it began with.
+        """
+        if self._given is not None:
+            return self._given
+        signals = tuple(map(self._with_bank, self._installed))
+        if self._current is None or self._current[0] != signals:
+            self._current = (signals, Catalogue(signals))
+        return self._current[1]
+
+    @cached_property
+    def _installed(self) -> Sequence[Signal[Any, Any]]:
+        return installed_signals()
 
     def _with_bank(self, signal: Signal[Any, Any]) -> Signal[Any, Any]:
         if {"bank", "digest"} <= set(signal.config):
@@ -78,10 +97,13 @@ class System:
             return replace(signal, bank=bank, digest=self.banks.digest(bank))  # type: ignore[type-var]  # signals are dataclasses
         return signal
 
-    @cached_property
+    @property
     def plan(self) -> Plan:
-        """The graph of the catalogue."""
-        return plan(self.catalogue)
+        """The graph of the present catalogue."""
+        catalogue = self.catalogue
+        if self._plan is None or self._plan.catalogue is not catalogue:
+            self._plan = plan(catalogue)
+        return self._plan
 
     @cached_property
     def banks(self) -> "Banks":
@@ -148,7 +170,7 @@ class System:
 
         return Submitter(store=self.store, blobs=self.blobs, prober=self.prober, deadline_s=self.settings.deadline_s)
 
-    @cached_property
+    @property
     def item_assessor(self) -> "Assessor":
         """What assesses submitted items; what it computed is kept in the database."""
         return self.assessor(self.blobs.local_path, cache=self.store.results)
@@ -162,23 +184,24 @@ class System:
         outbox = WebhookOutbox(private=self.settings.webhooks_may_reach_private_addresses)
         return Courier(book=self.store.outbox, outbox=outbox, dice=random.random)
 
-    @cached_property
+    @property
     def judge(self) -> "Judge":
         """Gives verdicts at once; what it computed is remembered in this process only."""
         from noisegate.adapters.caches import MemoryCache
         from noisegate.flows.verdict import Judge, Tally
 
-        cache = MemoryCache()
+        judge, present = self._judge, self.plan
+        if judge is None:
+            cache = MemoryCache()
 
-        def opened(paths: Mapping[Digest, str]) -> "Library":
-            return self.assessor(lambda digest: nullcontext(paths[digest]), cache=cache).library
+            def opened(paths: Mapping[Digest, str]) -> "Library":
+                return self.assessor(lambda digest: nullcontext(paths[digest]), cache=cache).library
 
-        return Judge(
-            assessor=self.assessor(lambda _: nullcontext(""), cache=cache, everything=True),
-            prober=self.prober,
-            pictures=opened,
-            tally=Tally(),
-        )
+            words = self.assessor(lambda _: nullcontext(""), cache=cache, everything=True)
+            judge = self._judge = Judge(assessor=words, prober=self.prober, pictures=opened, tally=Tally())
+        elif judge.assessor.plan is not present:
+            judge = self._judge = replace(judge, assessor=replace(judge.assessor, plan=present))
+        return judge
 
     @cached_property
     def runner(self) -> "LocalRunner":

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from noisegate.adapters.caches import MemoryCache
 from noisegate.adapters.library import MediaLibrary
 from noisegate.cli.item_files import Draft, Overrides, read_draft
 from noisegate.core.ids import PartId
 from noisegate.core.item import Item
 from noisegate.core.modality import Part
-from noisegate.core.ports import PartFailure
+from noisegate.core.ports import PartFailure, Progress
 from noisegate.core.signal import Result, Signal
 from noisegate.engine.frontier import Frontier
 from noisegate.flows.assess import failures
+from noisegate.flows.drive import Driver, silent
 from noisegate.flows.scan import Opened, open_item
 from noisegate.system import System
 
@@ -44,16 +46,16 @@ def opened(system: System, draft: Draft) -> Opened:
 
 
 @contextmanager
-def understand(system: System, signal: Signal[Any, Any], path: Path) -> Iterator[Understanding]:
+def understand(
+    system: System, signal: Signal[Any, Any], path: Path, *, progress: Progress = silent
+) -> Iterator[Understanding]:
     """What `signal` says of the file or folder at `path`; parts can be read while the context is open."""
     upload = opened(system, read_draft(path, Overrides()))
     library = MediaLibrary(system.media, lambda digest: nullcontext(upload.paths[digest]))
     with library.parts(upload.item) as roots:
         frontier = Frontier(roots, system.catalogue)
         frontier.ask(system.plan.closure([signal.spec.name]))
-        while work := frontier.ready():
-            for done in system.runner.run(work):
-                frontier.done(done)
+        Driver(runner=system.runner, cache=MemoryCache()).drive(frontier, progress=progress)
         yield Understanding(
             item=upload.item,
             parts=tuple(frontier.parts),

@@ -11,7 +11,7 @@ messages). Every program it runs is free of gaps, so a missing input can never t
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from noisegate.core.decision import Inputs, Missing
@@ -19,7 +19,18 @@ from noisegate.core.errors import InvalidInputError
 from noisegate.core.item import WORLDWIDE
 from noisegate.core.modality import Role
 from noisegate.core.signal import FactValue
-from noisegate.engine.aggregates import FUNCTIONS, Argument, Function, Holds, Takes, Unknown, Use, Value, measure
+from noisegate.engine.aggregates import (
+    FUNCTION_NAMES,
+    FUNCTIONS,
+    Argument,
+    Function,
+    Holds,
+    Takes,
+    Unknown,
+    Use,
+    Value,
+    measure,
+)
 from noisegate.engine.cel_errors import COVERS, Fault, Names, faults_in
 from noisegate.engine.cel_tree import Node, Tree, read_tree
 from noisegate.engine.condition_checks import CONTEXT, LOGIC, check, uses_in
@@ -41,6 +52,8 @@ class _Atom:
 
     program: Any
     uses: tuple[Use, ...]
+    alone: bool
+    """It is one call and nothing else: what the call gives is the answer, without asking CEL."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,12 @@ class Reading:
     def __init__(self, inputs: Inputs) -> None:
         self._known = inputs.known
         self._values: dict[Use, Value | Unknown] = {}
-        self.data: Mapping[str, Any] = dict(_context(inputs.item)) | {name: name for name in inputs.known}
+        self._item = inputs.item
+
+    @cached_property
+    def data(self) -> Mapping[str, Any]:
+        """What CEL is given: the item's context, and every output bound to its own name."""
+        return dict(_context(self._item)) | {name: name for name in self._known}
 
     def value(self, use: Use) -> Value | Unknown:
         """What a call gives here. Raises InvalidInputError when the inputs leave its variable out."""
@@ -143,6 +161,8 @@ def _run(atom: _Atom, reading: Reading) -> Judgement:
     )
     if missing:
         return Judgement(None, missing)
+    if atom.alone:
+        return Judgement(bool(reading.value(atom.uses[0])))
     token = _READING.set(reading)
     try:
         return Judgement(bool(atom.program.eval(data=reading.data).plain_value()))
@@ -198,7 +218,7 @@ def _logic(tree: Tree, node: Node) -> _Atom | _Logic:
     if node.name in LOGIC:
         return _Logic(node.name, tuple(_logic(tree, operand) for operand in node.operands))
     program = _running_environment().deserialize(tree.program(node))
-    return _Atom(program, tuple(uses_in(node)))
+    return _Atom(program, tuple(uses_in(node)), alone=node.name in FUNCTION_NAMES)
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,8 @@ extractor before it failed leaves a `Missing` for each role it would have looked
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from noisegate.core.decision import Gap, Known, Missing, Observation
 from noisegate.core.evidence import EVIDENCE_FLOOR, Evidence, Finding
@@ -28,16 +29,25 @@ class View:
     parts: Sequence[Part]
     results: Mapping[tuple[PartId, str], Result]
     plan: Plan
+    _known: dict[str, Mapping[str, Known]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """By signal: several packs ask the same."""
 
     def known(self, signal: AnySignal) -> Mapping[str, Known]:
         """Output -> everything known of it, gaps included, over all parts that `signal` looks at."""
+        name = signal.spec.name
+        if name not in self._known:
+            self._known[name] = self._look(signal)
+        return self._known[name]
+
+    def _look(self, signal: AnySignal) -> Mapping[str, Known]:
         seen = [(part, self.results.get((part.id, signal.spec.name))) for part in self.parts if signal.wants(part)]
-        gaps = (*self._own_gaps(signal, seen), *self._gaps_before(signal), *self._broken_assets(signal))
+        gaps = _distinct((*self._own_gaps(signal, seen), *self._gaps_before(signal), *self._broken_assets(signal)))
         return {
             **{output: _observations(seen, output, gaps) for output in signal.spec.labels},
             **{name: _facts(seen, name, signal, gaps) for name in signal.spec.facts},
         }
 
+    @cached_property
     def context(self) -> Mapping[str, FactValue | tuple[str, ...]]:
         """What conditions can read of the item itself."""
         roles = {part.role.value for part in self.parts if part.origin.parent is None}
@@ -106,9 +116,10 @@ def located(part: Part, evidence: Evidence) -> Where:
 
 def findings(view: View, signals: Iterable[AnySignal]) -> tuple[Finding, ...]:
     """Every place at or above the evidence floor, strongest first; ties in order of part and place."""
+    detectors = [signal for signal in signals if signal.spec.labels]
     found: list[Finding] = []
-    for signal in signals:
-        for part in view.parts:
+    for part in view.parts:
+        for signal in detectors:
             result = view.results.get((part.id, signal.spec.name))
             if isinstance(result, Scores):
                 found += _findings(signal, part, result)
@@ -147,7 +158,7 @@ def _observations(seen: Sequence[tuple[Part, Result | None]], output: str, gaps:
         for part, result in seen
         if isinstance(result, Scores) and output in result.values
     )
-    return Known(observations=observations, missing=_distinct(gaps))
+    return Known(observations=observations, missing=gaps)
 
 
 def _facts(
@@ -162,7 +173,7 @@ def _facts(
             else:
                 note = f"`{name}` could not be told"
                 unknown.append(Missing(role=part.role, gap=Gap.FAILED, signal=signal.spec.name, message=note))
-    return Known(facts=tuple(values), missing=_distinct((*gaps, *unknown)))
+    return Known(facts=tuple(values), missing=_distinct((*gaps, *unknown)) if unknown else gaps)
 
 
 def _distinct(gaps: Iterable[Missing]) -> tuple[Missing, ...]:

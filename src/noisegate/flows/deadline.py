@@ -5,14 +5,15 @@ that are still open follow their `on_deadline`. The assessment itself is not int
 supersedes this.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from noisegate.core.ids import ItemId
 from noisegate.core.item import GateState, Item
-from noisegate.core.ports import Done, GateChange, Work
+from noisegate.core.ports import GateChange
 from noisegate.flows.assess import Assessor
 from noisegate.flows.record import DEADLINE, GateNow, RecordingStore, record
 
@@ -70,14 +71,5 @@ def decide_now(store: DeadlineStore, assessor: Assessor, item: ItemId) -> GateCh
         with store.transaction() as tx:
             tx.clear_deadline(item)
         return None
-    known = replace(assessor, runner=_Nobody(), everything=True)
-    return record(store, known.assess(stored.item), why=DEADLINE).change
-
-
-@dataclass(frozen=True)
-class _Nobody:
-    """A runner that has no time: what is not remembered stays pending."""
-
-    def run(self, work: Sequence[Work], *, until: float | None = None) -> Sequence[Done]:  # noqa: ARG002 - nothing is run
-        """Answer nothing."""
-        return ()
+    known = replace(assessor, everything=True)
+    return record(store, known.assess(stored.item, until=-math.inf), why=DEADLINE).change
