@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -67,7 +68,6 @@ def run(system: System, *, descriptor: int | None = None) -> None:
             app,
             host=system.settings.host,
             port=system.settings.port,
-            fd=descriptor,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -75,7 +75,8 @@ def run(system: System, *, descriptor: int | None = None) -> None:
             timeout_keep_alive=_QUIET_S,
         )
     )
-    server.run()
+    # uvicorn's own `fd` takes every socket for a Unix one and leaves Nagle's algorithm on: 40 ms for every answer.
+    server.run(sockets=None if descriptor is None else [socket.socket(fileno=descriptor)])
     if not server.started:
         raise SystemExit(1)
 
