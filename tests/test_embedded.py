@@ -74,6 +74,7 @@ def test_a_second_platform_on_the_same_directory_is_refused(up: Up) -> None:
         Platform(settings(up.data_dir), stop).__enter__()
     with pytest.raises(ConflictError):
         clear(settings(up.data_dir))
+    assert running_at(settings(up.data_dir)) == up.url
 
 
 def test_the_command_line_joins_the_running_database(up: Up) -> None:

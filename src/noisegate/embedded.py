@@ -61,7 +61,7 @@ def key_file(settings: Settings) -> Path:
 def running_at(settings: Settings) -> str | None:
     """`http://host:port` of the platform that was started on this data directory, or None when none says so."""
     try:
-        return (settings.data_dir / "address").read_text("ascii").strip() or None
+        return _address_file(settings).read_text("ascii").strip() or None
     except OSError:
         return None
 
@@ -111,6 +111,10 @@ def database(settings: Settings) -> Iterator[str]:
         yield url
 
 
+def _address_file(settings: Settings) -> Path:
+    return settings.data_dir / "address"
+
+
 def _server(settings: Settings) -> "PostgresServer":
     from noisegate.adapters.store.server import PostgresServer
 
@@ -119,7 +123,7 @@ def _server(settings: Settings) -> "PostgresServer":
 
 @dataclass
 class Platform:
-    """One installation that runs. Use as a context manager; then `serve`, or `tend` a few times a second.
+    """One installation that runs. Use as a context manager, in the main thread; then `serve`, or `tend` now and then.
 
     When `stop` is asked while it starts, entering returns early, with `ready` False.
     """
@@ -197,8 +201,8 @@ class Platform:
 
     def close(self) -> None:
         """Stop in order: the worker gives up or finishes its jobs, the API its requests, then the database ends."""
-        with contextlib.suppress(OSError):
-            (self.settings.data_dir / "address").unlink()
+        if self.ready:
+            _address_file(self.settings).unlink(missing_ok=True)
         for child in self._children:
             child.end(self.stop)
         self._open.close()
@@ -213,6 +217,7 @@ class Platform:
                 f"the data directory {str(data_dir)!r} cannot be used: {error.strerror}",
                 hint="set NOISEGATE_DATA_DIR to a directory that you may write to",
             ) from error
+        _address_file(self.settings).unlink(missing_ok=True)  # of one that was killed
         listening = self._open.enter_context(listen(self.settings.host, self.settings.port))
         self.url = _address(listening)
         self.say("starting the database")
@@ -234,7 +239,7 @@ class Platform:
                     hint="\n  ".join(f"{child.name}: {child.last_words()}" for child in self._children),
                 )
         if self.ready:
-            _write(data_dir / "address", self.url + "\n", mode=0o644)
+            _write(_address_file(self.settings), self.url + "\n", mode=0o644)
 
     def _start_database(self) -> None:
         from noisegate.adapters.store.migrate import migrate
@@ -332,12 +337,8 @@ def _write(file: Path, text: str, *, mode: int) -> None:
 
 def _environment(settings: Settings) -> dict[str, str]:
     """Our environment with every setting as it is here, flags included, whatever a child's working directory says."""
-    values = settings.model_dump(mode="json", exclude=_CLIENT_ONLY)
-    named = {f"NOISEGATE_{name.upper()}": value for name, value in values.items()}
-    ours = {name: value for name, value in os.environ.items() if name not in named}
-    said = {
-        name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in named.items()
-        if value is not None
-    }
-    return {**ours, **said, "PYTHONUNBUFFERED": "1"}
+    values = settings.model_dump(mode="json", exclude=_CLIENT_ONLY, exclude_none=True)
+    inherited = {f"NOISEGATE_{name.upper()}" for name in Settings.model_fields}
+    ours = {name: value for name, value in os.environ.items() if name not in inherited}
+    said = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+    return {**ours, **{f"NOISEGATE_{name.upper()}": value for name, value in said.items()}, "PYTHONUNBUFFERED": "1"}
