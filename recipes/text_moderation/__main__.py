@@ -1,6 +1,6 @@
 """Trains and measures the heads of the signal `text.moderation`.
 
-    python -m recipes.text_moderation train --data DIR      raw data -> heads.npz, model.yaml, CARD.md
+    python -m recipes.text_moderation train --data DIR      raw data -> heads.npz, model.yaml, CARD.md, manifest
     python -m recipes.text_moderation evaluate --data DIR   measures the released heads again, rewrites the figures
 
 `--data` defaults to the environment variable NOISEGATE_DATA. Everything else that decides the result is in `recipe.yaml`,
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from noisegate.adapters.models.manifest import describe_files, digest_of_files
 from recipes.text_moderation import artefact, card, evaluate
 from recipes.text_moderation.sources import HEADS, label_matrix
 from recipes.text_moderation.train import HERE, HeldOut, settings, train, training_sources
@@ -57,7 +58,27 @@ def main() -> None:
     text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=120)
     (out / "model.yaml").write_text(text, encoding="utf-8")
     (out / "CARD.md").write_text(card.card(body), encoding="utf-8")
-    print(f"{path}: {path.stat().st_size} bytes, sha256:{artefact.sha256(path)}")
+    digest = _register(out)
+    print(f"{path}: {path.stat().st_size} bytes; pin this digest in signals/text/moderation.py:\n{digest}")
+
+
+def _register(out: Path) -> str:
+    """Write the manifest that the registry reads, beside the folder; return the digest that signals pin."""
+    files = describe_files(out, [artefact.FILE])
+    digest = digest_of_files(files)
+    entry = {
+        "name": out.name,
+        "upstream": "Noisegate, trained by recipes/text_moderation",
+        "purpose": "Hate, harassment, threats, sexual content and self-harm in text, for text.moderation.",
+        "licence": {"code": "Apache-2.0", "weights": "Apache-2.0"},
+        "card": f"{out.name}/CARD.md",
+        "bundled": True,
+        "files": [file.model_dump() for file in files],
+        "digest": digest,
+    }
+    text = yaml.safe_dump(entry, sort_keys=False, allow_unicode=True, width=120)
+    (out.parent / f"{out.name}.yaml").write_text(text, encoding="utf-8")
+    return digest
 
 
 def _withheld(found: Mapping[str, Any]) -> dict[str, str]:

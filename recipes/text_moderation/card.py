@@ -111,7 +111,7 @@ def card(body: Mapping[str, Any]) -> str:
             "## Held-out training rows",
             (
                 "Scored by models that saw none of the row's near-duplicates. The calibration error is the mean gap between score "
-                f"and observed share at {base_rate:.0%} positives."
+                "and observed share, at the share of positives that the head is calibrated for."
             ),
             _held_out(metrics["held_out"]),
         ]

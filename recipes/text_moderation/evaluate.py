@@ -14,7 +14,7 @@ from noisegate.signals.text.heads import Floats, TextHeads
 from noisegate.signals.text.windows import windows
 from recipes.text_moderation import benchmarks, measure
 from recipes.text_moderation.sources import HEADS, UNKNOWN
-from recipes.text_moderation.train import HeldOut, probes, settings
+from recipes.text_moderation.train import HeldOut, base_rates_of, probes, settings
 
 _LOW = 0.3
 _BATCH = 256
@@ -158,7 +158,6 @@ def _probes(heads: TextHeads, score: Score) -> dict[str, Any]:
 def held_out(result: HeldOut) -> dict[str, Any]:
     """Figures on the training rows, scored by models that saw none of their near-duplicates."""
     chosen = settings()
-    base_rate = float(chosen["calibration"]["base_rate"])
     drawn = measure.Bootstrap(int(chosen["bootstrap"]) // 4, int(chosen["seed"]))
     origin = np.array([row.source for row in result.rows])
     found: dict[str, Any] = {}
@@ -176,7 +175,7 @@ def held_out(result: HeldOut) -> dict[str, Any]:
         found[head] = {
             "rows": int(known.sum()),
             "positives": int(truth.sum()),
-            "calibration_error": measure.calibration_error(truth, scores, base_rate),
+            "calibration_error": measure.calibration_error(truth, scores, base_rates_of(chosen)[place]),
             "sources": sources,
         }
     return found

@@ -4,7 +4,7 @@ Arrays in, arrays out. It does not know where the rows came from or where the re
 with seeded draws, so the same rows give the same bits on the same kind of processor.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,14 +119,23 @@ def fit_lexical(matrix: csr_matrix, labels: Labels, weights: Floats, settings: M
     return Lexical(weights=np.array(found, dtype=np.float32), bias=np.array(bias, dtype=np.float32))
 
 
-def fit_blend(semantic: Floats, lexical: Floats, labels: Labels, weights: Floats, base_rate: float) -> Floats:
-    """Per head the factors of both views and the offset that turn held-out scores into probabilities at `base_rate`.
+def fit_blend(
+    semantic: Floats, lexical: Floats, labels: Labels, weights: Floats, base_rates: Sequence[float]
+) -> Floats:
+    """Per head the factors of both views and the offset that turn held-out scores into probabilities.
+
+    Args:
+        semantic: Held-out scores, shape (rows, heads).
+        lexical: The same of the other view.
+        labels: What is true of the rows.
+        weights: Weight of each row.
+        base_rates: Per head the share of positives (0..1) for which the probabilities hold.
 
     Returns:
         Shape (heads, 3). A factor is never negative: more of a view never means less of the label.
     """
     found = []
-    for head in range(labels.shape[1]):
+    for head, base_rate in enumerate(base_rates):
         known = labels[:, head] != UNKNOWN
         truth, weight = labels[known, head], weights[known].astype(np.float64)
         views = np.stack([semantic[known, head], lexical[known, head]], axis=1).astype(np.float64)
@@ -136,10 +145,10 @@ def fit_blend(semantic: Floats, lexical: Floats, labels: Labels, weights: Floats
         used = [0, 1]
         while True:
             model = LogisticRegression(C=1e4, max_iter=1000).fit(views[:, used], truth, sample_weight=weight)
-            negative = [view for view, factor in zip(used, model.coef_[0], strict=True) if factor < 0]
-            if not negative or len(used) == 1:
+            lowest = int(model.coef_[0].argmin())
+            if model.coef_[0][lowest] >= 0 or len(used) == 1:
                 break
-            used = [view for view in used if view not in negative]
+            del used[lowest]
         row = np.zeros(3)
         row[used], row[2] = model.coef_[0], model.intercept_[0]
         found.append(row)

@@ -52,6 +52,12 @@ def probe_texts() -> list[str]:
     return positive + [text for texts in body["ordinary"].values() for text in texts]
 
 
+def base_rates_of(chosen: dict[str, Any]) -> list[float]:
+    """The share of positives each head is calibrated for, in the order of HEADS."""
+    rare = chosen["calibration"]["base_rate_of"]
+    return [float(rare.get(head, chosen["calibration"]["base_rate"])) for head in HEADS]
+
+
 def training_sources() -> list[Source]:
     """The open sets that are trained on."""
     return sources(HERE / "sources")
@@ -92,18 +98,18 @@ def train(data: Path, target: Path, cache: Path | None) -> HeldOut:
             linear = fit.fit_lexical(matrix[seen], labels[seen], weights[seen], chosen["lexical"])
             lexical[held] = linear.logits(matrix[held])
             _say(f"fold {fold + 1} of {chosen['folds']}")
-        base_rate = float(chosen["calibration"]["base_rate"])
+        base_rates = base_rates_of(chosen)
         scores = np.zeros_like(semantic)
         for fold in range(int(chosen["folds"])):
             seen, held = folds != fold, folds == fold
-            blend = fit.fit_blend(semantic[seen], lexical[seen], labels[seen], weights[seen], base_rate)
+            blend = fit.fit_blend(semantic[seen], lexical[seen], labels[seen], weights[seen], base_rates)
             scores[held] = fit.blended(semantic[held], lexical[held], blend)
         artefact.write(
             target,
             semantic=fit.fit_semantic(embeddings, labels, weights, chosen["semantic"], seed),
             lexical=fit.fit_lexical(matrix, labels, weights, chosen["lexical"]),
             idf=idf,
-            blend=fit.fit_blend(semantic, lexical, labels, weights, base_rate),
+            blend=fit.fit_blend(semantic, lexical, labels, weights, base_rates),
             labels={name: label["heads"] for name, label in chosen["labels"].items()},
         )
         _say(f"wrote {target.name}, {target.stat().st_size} bytes")

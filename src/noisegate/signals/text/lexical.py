@@ -86,7 +86,7 @@ def _word_keys(folded: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _character_keys(folded: Sequence[str], lengths: Sequence[int]) -> NDArray[np.int64]:
-    padded = [f" {text} " for text in folded]
+    padded = [f" {text} " if text else "" for text in folded]
     codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
     owner = np.repeat(np.arange(len(padded)), [len(text) for text in padded])
     shift = np.uint64(64 - CHARACTER_BITS)
