@@ -53,10 +53,7 @@ def test_evidence_names_the_box() -> None:
     box = {"x": 0.1, "y": 0.2, "width": 0.5, "height": 0.25}
     found = finding("cover.png/image.ocr/0", 0.9, role="ocr", where={"box": box}, excerpt="GO AWAY")
     line = said(record("block", [decision("block")], [found]))[0]
-    assert (
-        line
-        == "cover.png a box 50 % wide and 25 % high, 10 % from the left and 20 % from the top read  0.90\n“GO AWAY”"
-    )
+    assert line == "cover.png box x 10\N{EN DASH}60 % y 20\N{EN DASH}45 % read  0.90\n“GO AWAY”"
 
 
 def test_evidence_is_the_strongest_place_of_each_part_and_says_how_many_there_are() -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from noisegate.cli.present import STYLES
-from noisegate.core.modality import Box, Role, Where
+from noisegate.core.modality import Role, Where
 from noisegate.core.policy import Action
 from noisegate.engine.observe import ASSET
 from noisegate.engine.reasons import describe
@@ -28,6 +28,7 @@ _MARKS = {
     "blocked": "✗",
 }
 _HEARD = {Role.TRANSCRIPT.value: "heard", Role.OCR.value: "read"}
+_TO = "\N{EN DASH}"
 _PLACES_SHOWN = 2
 _LONGEST_QUOTE = 120
 _WIDTH = 100
@@ -163,17 +164,19 @@ def _strongest(findings: Iterable[Mapping[str, Any]]) -> Sequence[Mapping[str, A
 
 
 def _place(finding: Mapping[str, Any]) -> Text:
-    said = finding["where"]
-    where = Where(
-        start_s=said["start_s"],
-        end_s=said["end_s"],
-        box=Box(**said["box"]) if said["box"] else None,
-        span=tuple(said["span"]) if said["span"] else None,
-    )
-    asset = finding["part"].split("/")[0]
-    verb = _HEARD.get(finding["role"])
-    head = " ".join(word for word in (asset, describe(where), verb) if word)
+    asset, verb = finding["part"].split("/")[0], _HEARD.get(finding["role"])
+    head = " ".join(word for word in (asset, _where(finding["where"]), verb) if word)
     return Text.assemble(head, (f"  {finding['score']:.2f}", "dim"), (_quote(finding["excerpt"]), "italic"))
+
+
+def _where(said: Mapping[str, Any]) -> str:
+    """A place in few words: seconds, box in percent of the picture from its top left corner, or characters."""
+    times = describe(Where(start_s=said["start_s"], end_s=said["end_s"]))
+    if said["box"]:
+        x, y, width, height = (100 * said["box"][name] for name in ("x", "y", "width", "height"))
+        corners = f"box x {x:.0f}{_TO}{x + width:.0f} % y {y:.0f}{_TO}{y + height:.0f} %"
+        return f"{times} {corners}".strip()
+    return times or describe(Where(span=tuple(said["span"]) if said["span"] else None))
 
 
 def _quote(words: str | None) -> str:

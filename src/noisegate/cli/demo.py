@@ -20,7 +20,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from noisegate.children import Stop
-from noisegate.cli.board import Row, paper, progress, results
+from noisegate.cli.board import Row, paper, progress, results, rule
 from noisegate.cli.client import Client, connect, is_decided
 from noisegate.cli.item_files import Draft, Overrides, read_draft
 from noisegate.cli.platform import program, shown, tell
@@ -117,7 +117,7 @@ class _Walk:
                 if row is None:
                     continue
                 if what == "accepted":
-                    row.item, row.state = said["id"], said["state"]
+                    row.item, row.state, row.doing = said["id"], said["state"], row.doing or "waiting for its turn"
                 elif what == "refused":
                     row.problem = said["message"]
                 elif what == "looked":
@@ -132,7 +132,7 @@ class _Walk:
 
     def _note(self, row: Row, record: Mapping[str, Any]) -> None:
         if is_decided(record) and not row.settled:
-            row.record, row.state, row.doing = record, record["state"], ""
+            row.record, row.state, row.doing = record, record["state"], rule(record).plain.replace("\n", ", ")
             row.seconds = time.monotonic() - self._began[row.name]
 
     def _send(self, client: Client, draft: Draft, row: Row) -> None:
