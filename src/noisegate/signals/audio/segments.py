@@ -78,8 +78,12 @@ class Segments(Signal[Audio, Parts]):
     """Voice probability (0..1) above which it goes on."""
     music_gate: float = 0.5
     """Music probability (0..1) from which a stretch without a voice is music."""
-    pause_s: float = 2.0
-    """Shorter pauses of a voice belong to it."""
+    pause_s: float = 4.0
+    """Shorter silences between two voices belong to them: words are understood better in company."""
+    jingle_s: float = 2.0
+    """The same for music between two voices."""
+    interlude_s: float = 5.0
+    """The same for anything between two sung stretches."""
     sliver_s: float = 0.3
     """Shorter stretches of a voice are dropped."""
     least_s: float = 1.0
@@ -104,7 +108,9 @@ class Segments(Signal[Audio, Parts]):
         stretches = self.stretches(curves)
         ends = [min(s.end * _CELL_S, part.duration_s) for s in stretches[:-1]] + [part.duration_s]
         places = [(s.role, begin, end) for s, (begin, end) in zip(stretches, pairwise([0.0, *ends]), strict=True)]
-        return Parts(parts=tuple(_piece(part, role, begin, end) for role, begin, end in places if end - begin >= _LEAST_S))
+        return Parts(
+            parts=tuple(_piece(part, role, begin, end) for role, begin, end in places if end - begin >= _LEAST_S)
+        )
 
     def stretches(self, curves: "Floats") -> "list[Stretch]":
         """Stretches of one role from the network's curves, without gap or overlap.
@@ -138,7 +144,10 @@ class Segments(Signal[Audio, Parts]):
         """Short pauses become part of the voice before them."""
         for n in range(1, len(found) - 1):
             before, pause, after = found[n - 1 : n + 2]
-            if before.is_voice and after.is_voice and not pause.is_voice and pause.seconds < self.pause_s:
+            if not (before.is_voice and after.is_voice) or pause.is_voice:
+                continue
+            longest = self.pause_s if pause.role is Role.SILENCE else self.jingle_s
+            if pause.seconds < (self.interlude_s if before.role is after.role is Role.SINGING else longest):
                 found[n] = replace(pause, role=before.role)
         return _merged(found)
 

@@ -7,7 +7,8 @@ not judge what is said; the text it makes is a part like any other and reaches e
 Long parts are read window by window, so memory does not grow with their length.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +29,16 @@ _FRAME = 160
 _FULL_CONTEXT = 3000
 """Frames of the 30 s that the model was trained on."""
 _LEAST_SAMPLES = SAMPLE_RATE // 10
+_STOPPED_EARLY_S = 5.0
+"""A window with no words in its last five seconds was perhaps left too soon: the next one begins at its last word."""
+_AROUND_S = 10.0
+"""How far around a part its language is looked for."""
 _TOKENS_PER_S = 14
 """More than anybody says in a second: bounds the time a repetition loop takes."""
 _LONGEST_ANSWER = 448
 """Tokens, the model's own limit."""
+_DRONE = re.compile(r"(\S{1,4}?)\1{5,}")
+"""No words of any language: `fffffff`, `1.1.1.1.1.1.1`."""
 _SURE_TO_SWITCH = 0.8
 """Probability of another language than the windows before."""
 _OPENING = "\"'\u201c\u00bf([{-"
@@ -47,8 +54,8 @@ class Transcript(Signal[Audio, Parts]):
 
     Windows are cut at the quietest moment and shown to the model with `padding_s` of silence instead of padded to 30 s:
     on our recordings that halves the time at the same word error rate. Whether a window is believed follows from the
-    model's own doubts (`no_speech`, `log_probability`, `compression`); one that repeats itself is heard once more with
-    the full 30 s, then dropped. Temperature is 0 and nothing is carried from window to window, so the same sound always
+    model's own doubts (`no_speech`, `log_probability`, `compression`): one that repeats itself or is unsure is heard
+    once more with the full 30 s. Temperature is 0 and nothing is carried from window to window, so the same sound always
     gives the same words.
 
     Source: A. Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022.
@@ -98,12 +105,15 @@ class Transcript(Signal[Audio, Parts]):
     """Silence after each window: without it the model misses the end."""
     least_context_s: float = 10.0
     """Shorter windows are padded to this: the model gets lost in less."""
-    no_speech: float = 0.6
-    """Probability (0..1) of no speech from which a window must be sure of its words."""
+    no_speech: float = 0.4
+    """Probability (0..1) of no speech from which a spoken window must reach `clear` to be believed. The model takes singing
+    for no speech, so a sung window must be in a sure language instead."""
+    clear: float = -0.4
+    """Mean log-probability of the tokens of a window whose words are beyond doubt."""
     log_probability: float = -1.0
     """Mean log-probability of the tokens below which a window is not believed."""
     compression: float = 2.4
-    """How much shorter the text can be packed when it repeats itself; above this it is a loop."""
+    """How much shorter the text can be packed; above this it is a loop, which is cut off where it sets in."""
     language_confidence: float = 0.5
     """Probability (0..1) of the language below which a part has none."""
 
@@ -127,38 +137,64 @@ class Transcript(Signal[Audio, Parts]):
         words: list[_Word] = []
         seconds: dict[str, float] = {}
         language = None
-        for start, samples in _windows(part, self.window_s):
-            heard = self._hear(ears, samples, language)
-            if heard is not None:
-                words += [word.later(start) for word in heard.words]
-                if heard.sure:
-                    seconds[heard.language] = seconds.get(heard.language, 0.0) + len(samples) / SAMPLE_RATE
-                    language = heard.language
-        spoken_in = max(seconds, key=lambda code: seconds[code], default=None)
-        text = _text(part, words, spoken_in)
+        start = 0.0
+        while len(samples := _window(part, start, self.window_s)) >= _LEAST_SAMPLES:
+            length = len(samples) / SAMPLE_RATE
+            heard = self._hear(ears, part, samples, language)
+            if heard is None:
+                start += length
+                continue
+            words += [word.later(start) for word in heard.words]
+            if heard.sure:
+                seconds[heard.language] = seconds.get(heard.language, 0.0) + length
+                language = heard.language
+            start += heard.end_s if heard.words and length - heard.end_s > _STOPPED_EARLY_S else length
+        text = _text(part, words, max(seconds, key=lambda code: seconds[code], default=None))
         return Parts(parts=(text,) if text else ())
 
-    def _hear(self, ears: "_Ears", samples: "Samples", known: str | None) -> "_Heard | None":
+    def _hear(self, ears: "_Ears", part: Audio, samples: "Samples", known: str | None) -> "_Heard | None":
         """The words of one window, or None when nothing was said that can be believed."""
         frames = len(samples) // _FRAME
-        short = max(frames + round(self.padding_s * 100), round(self.least_context_s * 100))
-        encoded = ears.encode(samples, min(_FULL_CONTEXT, short + short % 2))
-        language, probability = ears.language(encoded)
-        sure = probability >= self.language_confidence
-        if known is not None and probability < _SURE_TO_SWITCH:
-            language, sure = known, True
+        encoded = ears.encode(samples, self._context(frames))
+        language, sure = self._language(ears, encoded, known)
+        if not sure and part.role is Role.SPEECH:
+            language, sure = self._language_around(ears, part) or (language, sure)
         answer = ears.decode(encoded, language, frames, beam_size=self.beam_size)
-        if not self._believes(answer):
-            if answer.no_speech > self.no_speech:
-                return None
+        if part.role is Role.SINGING:
+            nobody = not sure
+        else:
+            nobody = answer.no_speech >= self.no_speech and answer.log_probability < self.clear
+        if not nobody and (answer.log_probability < self.log_probability or answer.compression > self.compression):
             encoded = ears.encode(samples, _FULL_CONTEXT)
             answer = ears.decode(encoded, language, frames, beam_size=max(5, self.beam_size))
-            if not self._believes(answer):
-                return None
-        return _Heard(language=language, sure=sure, words=ears.words(encoded, language, frames, answer))
+        if nobody or answer.log_probability < self.log_probability:
+            return None
+        words = ears.words(encoded, language, frames, answer)
+        while words and _compression("".join(word.text for word in words)) > self.compression:
+            words.pop()
+        return _Heard(language=language, sure=sure, words=_without_drones(words))
 
-    def _believes(self, answer: "_Answer") -> bool:
-        return answer.log_probability >= self.log_probability and answer.compression <= self.compression
+    def _language_around(self, ears: "_Ears", part: Audio) -> tuple[str, bool] | None:
+        """The language of what surrounds a part that is too short to tell its own; None when that is no surer."""
+        start, end = part.start_s - _AROUND_S, part.start_s + part.duration_s + _AROUND_S
+        around = part.content.samples(max(0.0, start), min(part.content.duration_s, end))
+        around = around[: round(self.window_s * SAMPLE_RATE)]
+        if len(around) <= part.duration_s * SAMPLE_RATE:
+            return None
+        language, sure = self._language(ears, ears.encode(around, self._context(len(around) // _FRAME)), None)
+        return (language, sure) if sure else None
+
+    def _context(self, frames: int) -> int:
+        """How many frames the encoder is shown for a window; an even number."""
+        wanted = max(frames + round(self.padding_s * 100), round(self.least_context_s * 100))
+        return min(_FULL_CONTEXT, wanted + wanted % 2)
+
+    def _language(self, ears: "_Ears", encoded: Any, known: str | None) -> tuple[str, bool]:
+        """The language of a window and whether that is sure; `known` stays unless another one is certain."""
+        language, probability = ears.language(encoded)
+        if known is not None and probability < _SURE_TO_SWITCH:
+            return known, True
+        return language, probability >= self.language_confidence
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
@@ -197,6 +233,11 @@ class _Heard:
     language: str
     sure: bool
     words: list[_Word]
+
+    @property
+    def end_s(self) -> float:
+        """When the last word ends, in seconds of its window."""
+        return self.words[-1].end_s if self.words else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,20 +323,15 @@ class _Ears:
         return list(found)
 
 
-def _windows(part: Audio, longest_s: float) -> Iterator[tuple[float, "Samples"]]:
-    """Start in seconds and samples of windows of at most `longest_s`, cut at the quietest moment near their end."""
-    start = 0.0
-    while part.duration_s - start > _LEAST_SAMPLES / SAMPLE_RATE:
-        left = part.duration_s - start
-        samples = part.samples(start, min(part.duration_s, start + longest_s))
-        if left > longest_s:
-            # the last two windows share what is left, so that none is a scrap
-            most = min(1.0, 0.6 * left / longest_s) if left < 1.6 * longest_s else 1.0
-            samples = samples[: _quietest(samples, int(0.6 * most * len(samples)), int(most * len(samples)))]
-        if len(samples) < _LEAST_SAMPLES:
-            return
-        yield start, samples
-        start += len(samples) / SAMPLE_RATE
+def _window(part: Audio, start: float, longest_s: float) -> "Samples":
+    """The samples from `start` seconds on, at most `longest_s` of them, cut at the quietest moment near the end."""
+    left = part.duration_s - start
+    samples = part.samples(start, min(part.duration_s, start + longest_s))
+    if left <= longest_s:
+        return samples
+    # the last two windows share what is left, so that none is a scrap
+    most = min(1.0, 0.6 * left / longest_s)
+    return samples[: _quietest(samples, int(0.6 * most * len(samples)), int(most * len(samples)))]
 
 
 def _quietest(samples: "Samples", first: int, last: int) -> int:
@@ -316,7 +352,7 @@ def _text(part: Audio, words: Sequence[_Word], language: str | None) -> Text | N
     anchors = []
     for word in words:
         plain = word.text.strip()
-        if not plain:
+        if not any(map(str.isalnum, plain)):
             continue
         spaced = word.text[:1].isspace()
         text += " " if text and spaced else ""
@@ -336,6 +372,18 @@ def _text(part: Audio, words: Sequence[_Word], language: str | None) -> Text | N
     return Text(
         role=Role.TRANSCRIPT, text=text, language=code, anchors=tuple(anchors), origin=Origin(where=part.origin.where)
     )
+
+
+def _without_drones(words: Sequence[_Word]) -> list[_Word]:
+    """The words that are no part of a sound drawn out over and over."""
+    drones = [match.span() for match in _DRONE.finditer("".join(word.text for word in words))]
+    kept, start = [], 0
+    for word in words:
+        end = start + len(word.text)
+        if not any(first < end and start < last for first, last in drones):
+            kept.append(word)
+        start = end
+    return kept
 
 
 def _compression(text: str) -> float:
