@@ -93,7 +93,8 @@ def film(
         video = audio = None
         for number, picture in enumerate(pictures):
             if video is None:
-                video = container.add_stream(codec, rate=fps, options=options or {})
+                quick = {"preset": "ultrafast"} if codec == "libx264" and options is None else {}
+                video = container.add_stream(codec, rate=fps, options=options or quick)
                 video.width, video.height, video.pix_fmt = *picture.size, "yuv420p"
                 video.codec_context.thread_count = 1
                 if sound is not None:

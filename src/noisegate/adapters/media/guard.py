@@ -94,9 +94,15 @@ class MediaGuard:
         """End all children, also those at work: their callers get `crashed`. Closing twice is fine."""
         with self._lock:
             self._closed = True
-            children = list(self._children)
-        for child in children:
+            for child in self._children:
+                child.kill()  # callers at work notice, and bury their child themselves
+        idle: list[_Child | None] = []
+        with suppress(queue.Empty):
+            while True:
+                idle.append(self._idle.get_nowait())
+        for child in filter(None, idle):
             child.end()
+        self._idle.put(None)  # whoever calls now is told, and does not wait
 
     def probe(self, path: str | Path, declared_name: str | None = None) -> Probe:
         """Say what a file is by its content, its headers held against the limits.
@@ -304,6 +310,10 @@ class _Child:
             return answer["result"]
         raise self._failure(answer)
 
+    def kill(self) -> None:
+        """End the process; its pipes stay open for whoever reads them."""
+        self._process.kill()
+
     def end(self) -> None:
         """Kill and bury it; twice is fine."""
         self._process.kill()
@@ -371,7 +381,7 @@ def _readable(path: str | Path) -> Iterator[int]:
         raise UnknownNameError(f"there is no file at {str(path)!r}") from error
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise MediaError(f"{str(path)!r} is not a regular file", kind="unsupported")
+            raise MediaError("a folder, pipe or device is not a regular file", kind="unsupported")
         yield file
     finally:
         os.close(file)

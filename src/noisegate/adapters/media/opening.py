@@ -3,6 +3,8 @@
 Runs in the child. Used by everything that decodes; knows containers and streams, not what is done with them.
 """
 
+import errno
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,6 +79,21 @@ def check_duration(seconds: float | None, limits: Limits, *, verb: str = "claims
         )
 
 
+class _Source:
+    """A file as libavformat likes it: a place that does not exist is an answer, not an exception."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.tell = file.read, file.tell
+        self._seek = file.seek
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """The new position, or minus an error number."""
+        try:
+            return self._seek(offset, whence)
+        except (OSError, ValueError):
+            return -errno.EINVAL
+
+
 @contextmanager
 def opened(file: BinaryIO, family: Family, limits: Limits) -> Iterator[Any]:
     """A PyAV container, opened with the one demuxer its content calls for, its stream count checked.
@@ -105,7 +122,11 @@ def opened(file: BinaryIO, family: Family, limits: Limits) -> Iterator[Any]:
     try:
         with av.logging.Capture() as log:
             container = av.open(
-                file, format=family.demuxer, options=options, metadata_errors="replace", buffer_size=_READ_BYTES
+                _Source(file),
+                format=family.demuxer,
+                options=options,
+                metadata_errors="replace",
+                buffer_size=_READ_BYTES,
             )
     except (av.FFmpegError, ValueError) as error:
         raise _cannot_open(error, " ".join(line for _, _, line in log), family, limits) from error

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PLUGINS = {"PNG": "Png", "JPEG": "Jpeg", "GIF": "Gif", "WEBP": "WebP", "BMP": "Bmp", "TIFF": "Tiff", "AVIF": "Avif"}
+_MOVING = frozenset({"GIF", "WEBP", "PNG", "AVIF"})
 _ORIENTATION = 0x0112  # the EXIF tag: 1..8, how to turn the stored picture upright
 _BACKGROUND = (255, 255, 255)
 
@@ -103,6 +104,14 @@ def orientation_of(image: Any) -> int:
     except Exception:  # noqa: BLE001 - metadata of a stranger raises anything, and a cover is still a cover without it
         return 1
     return value if isinstance(value, int) and value in _TURNS else 1
+
+
+def moves(image: Any) -> bool:
+    """Whether there is a second frame; a broken second frame is none."""
+    try:
+        return image.format in _MOVING and bool(image.is_animated)
+    except Exception:  # noqa: BLE001 - as above
+        return False
 
 
 @contextmanager

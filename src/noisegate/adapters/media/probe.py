@@ -23,11 +23,9 @@ from noisegate.adapters.media.opening import (
     identify,
     opened,
 )
-from noisegate.adapters.media.picture import opened_picture, orientation_of, upright
+from noisegate.adapters.media.picture import moves, opened_picture, orientation_of, upright
 from noisegate.adapters.media.sniff import AUDIO, IMAGE, VIDEO, Family, declared
 from noisegate.core.errors import MediaError
-
-_MOVING = frozenset({"gif", "webp", "png", "avif"})
 
 
 def probe(file: BinaryIO, size_bytes: int, declared_name: str | None, limits: Limits) -> Probe:
@@ -108,7 +106,7 @@ def _probe_image(file: BinaryIO, family: Family, limits: Limits) -> dict[str, An
             "height": height,
             "streams": 1,
             "codecs": (family.name,),
-            "animated": family.name in _MOVING and bool(getattr(picture, "is_animated", False)),
+            "animated": moves(picture),
         }
 
 
