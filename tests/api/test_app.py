@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from noisegate.api.main import described
 from noisegate.core import errors as tree
@@ -145,7 +146,9 @@ def test_a_fault_of_ours_is_no_secret_and_no_traceback(
 
     admin.event_hooks["response"].clear()  # 500 is not a documented answer
     monkeypatch.setattr(type(system.store), "items", broken)
-    answer = admin.get("/v1/items")
+    with capture_logs() as logs:
+        answer = admin.get("/v1/items")
+    assert "internal details" in str(logs)
     assert answer.status_code == 500
     assert said(answer)["code"] == "noisegate"
     assert "internal details" not in answer.text

@@ -150,6 +150,26 @@ def test_a_digest_that_was_never_sent_is_refused(submitter: Submitter, database_
     assert jobs(database_url) == []
 
 
+def test_a_file_that_was_tidied_away_meanwhile_is_kept_again_or_asked_for(
+    store: Store, blobs: ObjectBlobs, submitter: Submitter, upload: Callable[..., File], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It went between being probed and being referred to: an accepted item always has its files."""
+    file = upload("a.txt", b"here and gone")
+    probe = submitter.prober.asset
+
+    def gone_after(path: str, **named: object) -> object:
+        asset = probe(path, **named)  # type: ignore[arg-type]
+        blobs.remove(file.digest)
+        return asset
+
+    monkeypatch.setattr(submitter.prober, "asset", gone_after)
+    blobs.put_file(file.digest, str(file.path))
+    with pytest.raises(UnknownNameError, match="send it again"):
+        submitter.submit(replace(EPISODE, files=(replace(file, path=None),)), owner="key:a")
+    submitter.submit(replace(EPISODE, files=(file,)), owner="key:a")
+    assert blobs.size(file.digest) == len(b"here and gone")
+
+
 def test_an_item_with_nothing_in_it_is_refused(submitter: Submitter) -> None:
     """Neither a file nor a word."""
     with pytest.raises(InvalidInputError, match="nothing to look at"):

@@ -1,4 +1,5 @@
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -6,10 +7,10 @@ import pytest
 from small_world import SmallSystem, small_settings
 
 from noisegate.core.errors import UnavailableError, UnknownNameError
-from noisegate.core.ids import ItemId
+from noisegate.core.ids import ItemId, digest_of
 from noisegate.core.item import GateState, ItemKind
 from noisegate.core.modality import Role
-from noisegate.flows.submit import Submission
+from noisegate.flows.submit import File, Submission
 from noisegate.worker.tasks import Reporter, Tasks
 
 
@@ -77,3 +78,17 @@ def test_progress_is_told_a_few_times_a_second_and_never_at_the_assessments_cost
         reporter("signal", {"signal": "toy.words", "part": f"p{step}"})
     reporter("decision", {})
     assert [details["answers"] for _, details in told] == [1, 4, 7, 10, 13, 16, 19]
+
+
+def test_files_that_no_item_refers_to_go_after_a_day(system: SmallSystem, tmp_path: Path) -> None:
+    """Those of items stay, and those that were sent just now."""
+    kept, stray = tmp_path / "kept.txt", tmp_path / "stray"
+    kept.write_bytes(b"la la")
+    stray.write_bytes(b"never submitted")
+    system.blobs.put_file(digest_of(b"never submitted"), str(stray))
+    submit(system, "hello", files=(File(name="kept.txt", digest=digest_of(b"la la"), path=kept),))
+    tasks = Tasks(system)
+    assert tasks.tidy_files() == 0
+    assert tasks.tidy_files(datetime.now(UTC) + timedelta(days=2)) == 1
+    assert system.blobs.size(digest_of(b"la la")) == 5
+    assert system.blobs.size(digest_of(b"never submitted")) is None

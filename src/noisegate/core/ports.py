@@ -150,6 +150,10 @@ class Blobs(Protocol):
         """A readable file with the bytes, for as long as the context is open. Raises UnknownNameError."""
         ...
 
+    def size(self, digest: Digest) -> int | None:
+        """Bytes kept under the digest; None when there is nothing."""
+        ...
+
 
 class Outbox(Protocol):
     """Delivers one event to one receiver."""

@@ -140,7 +140,7 @@ class Submitter:
         name = item_id(owner, key=key, request=request)
         known = self._known(name)
         if known is None:
-            with _long_texts_as_files(submission) as shortened:
+            with long_texts_as_files(submission) as shortened:
                 item = Item(
                     id=name,
                     kind=shortened.kind,
@@ -151,7 +151,7 @@ class Submitter:
                     surface=shortened.surface,
                     declared=shortened.declared,
                 )
-            created = self._accept(item, submission, owner=owner, key=key, request=request)
+                created = self._accept(item, shortened, owner=owner, key=key, request=request)
             return Accepted(item=name, state=self.store.gate(name).state, created=created)
         if key is not None:
             with self.store.transaction(actor=owner) as tx:
@@ -181,8 +181,18 @@ class Submitter:
                 tx.claim_idempotency_key(key, request=request, item=item.id)
             created = tx.add_item(item, deadline_s=deadline_s)
             if created:
+                self._check_files(submission)
                 tx.enqueue(jobs.ASSESS, {"item": item.id}, queue=jobs.ASSESS, queueing_lock=f"assess {item.id}")
         return created
+
+    def _check_files(self, submission: Submission) -> None:
+        """From here on they stay; before, somebody may have tidied away a file that was sent long ago."""
+        for file in submission.files:
+            if self.blobs.size(file.digest) is not None:
+                continue
+            if file.path is None:
+                raise UnknownNameError(f"no file is kept as {file.digest}", hint="send it again: PUT /v1/blobs")
+            self.blobs.put_file(file.digest, str(file.path))
 
 
 def item_id(owner: str, *, key: str | None, request: Digest) -> ItemId:
@@ -237,8 +247,8 @@ def _distinct(name: str, taken: set[str]) -> str:
 
 
 @contextmanager
-def _long_texts_as_files(submission: Submission) -> Iterator[Submission]:
-    """Texts too long for the item as files beside it; the probe and the decoder's limits apply to them."""
+def long_texts_as_files(submission: Submission) -> Iterator[Submission]:
+    """Texts too long for the item as files beside it, there while the block runs; a file's limits apply to them."""
     long = {role: text for role, text in submission.texts.items() if len(text) > LONGEST_TEXT}
     if not long:
         yield submission

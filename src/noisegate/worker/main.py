@@ -85,6 +85,7 @@ async def work(system: System, install_signals: Callable[[asyncio.Event], None] 
         await asyncio.to_thread(store.outbox.prune, days=_EVENTS_KEPT_D)
         await asyncio.to_thread(store.results.prune, days=_RESULTS_KEPT_D)
         await queue.tidy(hours=_FAILED_JOBS_KEPT_H)
+        await asyncio.to_thread(tasks.tidy_files)
 
     async with queue.opened():
         log.info("the worker is ready", jobs=system.settings.jobs, packs=[pack.name for pack in system.packs])

@@ -6,6 +6,8 @@ Each of them can be repeated: a job that ran twice, a deadline noticed by two wo
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Protocol
 
 import structlog
@@ -16,6 +18,8 @@ from noisegate.flows.deadline import decide_now
 from noisegate.flows.record import record
 from noisegate.system import System
 
+_FILES_AT_ONCE = 50
+"""Files looked at while no submission is accepted: a few milliseconds."""
 _REPORT_EVERY_S = 0.25
 """How often the progress of one item is told; faster helps no eye."""
 
@@ -61,6 +65,20 @@ class Tasks:
         if change is not None:
             log.info("decided at the deadline", item=item, state=change.state.value)
             self.moved()
+
+    def tidy_files(self, now: datetime | None = None) -> int:
+        """Remove files that were sent a day ago or earlier and that no item refers to. Returns how many.
+
+        Raises:
+            UnavailableError: the database or the file store does not answer.
+        """
+        blobs, store = self.system.blobs, self.system.store
+        removed, settled = 0, blobs.settled(now=now or datetime.now(UTC))
+        while few := list(islice(settled, _FILES_AT_ONCE)):
+            removed += store.tidy_files(few, blobs.remove)
+        if removed:
+            log.info("files that nothing refers to were removed", files=removed)
+        return removed
 
 
 class Feed(Protocol):

@@ -67,11 +67,11 @@ def test_only_a_digest_names_a_file(blobs: ObjectBlobs, name: str) -> None:
 
 
 def test_only_what_has_settled_is_offered_for_tidying(blobs: ObjectBlobs, tmp_path: Path) -> None:
-    """A file may lie there for a moment before the item that refers to it is committed."""
+    """A file may lie there for hours before the item that refers to it is submitted."""
     digest = keep(blobs, tmp_path, b"just sent")
     now = datetime.now(UTC)
     assert list(blobs.settled(now=now)) == []
-    assert list(blobs.settled(now=now + timedelta(hours=2))) == [digest]
+    assert list(blobs.settled(now=now + timedelta(hours=25))) == [digest]
     blobs.remove(digest)
     blobs.remove(digest)
     assert blobs.size(digest) is None

@@ -25,8 +25,8 @@ _CHUNK = 1 << 20
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _ONE_WRITE = 32 << 20
 """Bytes up to which an object store gets a create-only write: obstore holds such a file in memory."""
-_SETTLING = timedelta(hours=1)
-"""What is younger may belong to a submission that is being accepted right now."""
+_SETTLING = timedelta(hours=24)
+"""What is younger may be waiting for the item that refers to it."""
 
 
 class ObjectBlobs:
@@ -95,7 +95,7 @@ class ObjectBlobs:
             raise _silent(error) from error
 
     def settled(self, *, now: datetime) -> Iterator[Digest]:
-        """Everything kept for more than an hour, for whoever finds out which files nothing refers to."""
+        """Everything kept for more than a day, for whoever finds out which files nothing refers to."""
         for page in obstore.list(self._store, prefix="sha256"):
             for entry in page:
                 hex_digits = "".join(str(entry["path"]).split("/")[1:])

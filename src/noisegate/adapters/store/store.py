@@ -4,7 +4,7 @@ Reading is here; writing is `Store.transaction()` (`transaction.py`). Rooms of t
 `store.feed`, `store.outbox`, `store.results`, `store.keys`, `store.packs`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +19,7 @@ from noisegate.adapters.store.pool import Pool
 from noisegate.adapters.store.queries import Queries
 from noisegate.adapters.store.records import Gate, ItemSummary, StoredCase, StoredDecision, StoredItem, StoredPart
 from noisegate.adapters.store.results import Results
-from noisegate.adapters.store.transaction import Transaction, gate_from
+from noisegate.adapters.store.transaction import FILES_LOCK, Transaction, gate_from
 from noisegate.core.errors import UnknownNameError
 from noisegate.core.ids import DecisionId, Digest, ItemId, PartId
 from noisegate.core.item import GateState, ItemKind
@@ -144,6 +144,19 @@ class Store:
     def overdue(self, *, limit: int = 100) -> list[ItemId]:
         """Items whose deadline has passed and was not dealt with, the longest waiting first."""
         return [ItemId(row["item_id"]) for row in self._rows(_ITEMS["overdue"], limit=limit)]
+
+    def tidy_files(self, digests: Iterable[Digest], remove: Callable[[Digest], None]) -> int:
+        """Call `remove` for the stored files that no item has. No submission is accepted meanwhile; give few at a time.
+
+        Returns:
+            How many.
+        """
+        with self._pool.connection() as connection:
+            connection.execute(_ITEMS["tidy_files"], {"key": FILES_LOCK})
+            rows = connection.execute(_ITEMS["unreferenced"], {"digests": list(digests)}).fetchall()
+            for row in rows:
+                remove(Digest(row["digest"]))
+        return len(rows)
 
     # Conclusions
 

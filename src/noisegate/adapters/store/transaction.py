@@ -30,6 +30,9 @@ _CASES = Queries("cases")
 _OUTBOX = Queries("outbox")
 _REGISTRY = Queries("registry")
 
+FILES_LOCK = 0x6E67_6669
+"""Key of the advisory lock between submissions and whoever tidies files away, `ngfi`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Event:
@@ -53,7 +56,7 @@ class Transaction:
     # Submission
 
     def add_item(self, item: Item, *, deadline_s: float | None = None) -> bool:
-        """Record a submission and hold it at the gate.
+        """Record a submission and hold it at the gate. Its files that are there now stay (`Store.tidy_files`).
 
         Args:
             item: with its assets probed; its id says what was submitted.
@@ -69,6 +72,7 @@ class Transaction:
             "surface": tidy(item.surface),
             "declared": written(item.declared),
         }
+        self.connection.execute(_ITEMS["keep_files"], {"key": FILES_LOCK})
         if self.connection.execute(_ITEMS["insert_item"], row).fetchone() is None:
             return False
         private = {"texts": written(item.texts), "creator": tidy(item.creator) if item.creator else None}

@@ -30,7 +30,7 @@ DigestPath = Annotated[
 
 @router.put("", status_code=201, responses=documented(BlobOut, 413, status=201), openapi_extra=_BODY)
 async def put_blob(request: Request, _key: Submitting) -> Answer:
-    """Send a file as it is; the answer names it for `assets` of an item."""
+    """Send a file as it is; the answer names it for `assets` of an item. Without an item it goes after a day."""
     return await _keep(request, None)
 
 

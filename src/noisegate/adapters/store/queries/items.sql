@@ -23,6 +23,17 @@ SELECT item_id, kind, markets, surface, declared, submitted_at, erased_at, texts
 FROM items LEFT JOIN item_private USING (item_id)
 WHERE item_id = %(item_id)s
 
+-- name: keep_files
+-- Many submissions at a time, but none while somebody tidies files away.
+SELECT pg_advisory_xact_lock_shared(%(key)s)
+
+-- name: tidy_files
+SELECT pg_advisory_xact_lock(%(key)s)
+
+-- name: unreferenced
+SELECT digest FROM unnest(%(digests)s::text[]) AS kept (digest)
+WHERE NOT EXISTS (SELECT FROM item_assets WHERE item_assets.digest = kept.digest)
+
 -- name: assets
 SELECT asset FROM item_assets WHERE item_id = %(item_id)s ORDER BY position
 
