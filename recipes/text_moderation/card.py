@@ -27,6 +27,8 @@ _LABELS = {
 
 _LIMITS = """\
 - Reported, quoted and condemned abuse is often scored like abuse itself: see the `counter_*` rows of HateCheck.
+- Swear words in praise or among friends often score as `harassment`; so do single insulting words without a target.
+- Titles made of one or two dark words (a song about suicide, a thriller) can score high: give titles their own thresholds.
 - Coded hate, irony, fiction and slurs reclaimed by the group itself are beyond two views of a single sentence window.
 - `threat` saw few real threats; much of what it knows comes from sentences written for this recipe.
 - `sexual` and `self_harm` saw almost no real examples: one set of remarks to chatbots, and our own mild sentences.

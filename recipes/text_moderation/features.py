@@ -21,12 +21,13 @@ def embed(texts: Sequence[str], cache: Path | None) -> NDArray[np.float32]:
         texts: In this order; the same list in the same order gives the same bits on the same kind of processor.
         cache: A folder for the result, named by the texts; None to compute it anew.
     """
-    name = hashlib.sha256("\x00".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    texts = [lexical.visible(text) for text in texts]  # as inference does
+    name = hashlib.sha256("\x00".join(texts).encode()).hexdigest()[:32]
     path = cache / f"{name}.npy" if cache else None
     if path and path.exists():
         return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
     encode = USE(threads=1).encode
-    parts = [encode(list(texts[at : at + _CHUNK])) for at in range(0, len(texts), _CHUNK)]
+    parts = [encode(texts[at : at + _CHUNK]) for at in range(0, len(texts), _CHUNK)]
     found = np.concatenate(parts).astype(np.float32)
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -50,3 +50,9 @@ def test_shingles_are_the_runs_of_one_length() -> None:
     assert sets[0] == sets[1]
     assert len(sets[0]) == len(" abcdefgh ") - 4
     assert len(sets[0] & sets[2]) == len(" abcdefg") - 4
+
+
+def test_an_encoder_gets_visible_text_that_can_be_stored() -> None:
+    """Hidden characters go, halves of characters become a mark, joined pictures stay joined."""
+    family = "\U0001f469\u200d\U0001f467"
+    assert lexical.visible(f"he\u200bllo\ufeff \ud83d {family}") == f"hello ? {family}"

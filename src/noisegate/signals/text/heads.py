@@ -77,7 +77,8 @@ class TextHeads:
         """
         if not texts:
             return np.zeros((0, len(self.labels)), dtype=np.float32)
-        views = np.stack([self.semantic_logits(encode(list(texts))), self.lexical_logits(texts)])
+        embeddings = encode([lexical.visible(text) for text in texts])
+        views = np.stack([self.semantic_logits(embeddings), self.lexical_logits(texts)])
         logits = views[0] * self.blend[:, 0] + views[1] * self.blend[:, 1] + self.blend[:, 2]
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits, -_STEEPEST, _STEEPEST)))
         highest = np.where(self.members[None], scores[:, None, :], 0.0).max(axis=2)

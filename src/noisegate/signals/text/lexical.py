@@ -22,7 +22,16 @@ _CHARACTER_NGRAMS = (2, 3, 4, 5)
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads neighbouring code points over all buckets
 _BASE = np.uint64(0x100000001B3)
 _TOKEN = re.compile(r"\w+|[^\w\s]")
+_HIDDEN = re.compile("[\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+
+
+def visible(text: str) -> str:
+    """`text` without characters that show nothing, and with a mark for halves of characters that no encoder takes.
+
+    Joiners stay: they make one picture of several, and spell some languages.
+    """
+    return _HIDDEN.sub("", text).encode("utf-8", "replace").decode("utf-8")
 
 
 def fold(text: str) -> str:

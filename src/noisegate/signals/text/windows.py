@@ -10,8 +10,8 @@ import re
 
 WINDOW = 300
 """Most characters of one window; the encoder was trained on sentences and short paragraphs."""
-_ENOUGH = 120
-"""Sentences are joined until a window has this many characters, so that a threat keeps its neighbours."""
+_ENOUGH = 50
+"""Very short sentences are joined until a window has this many characters; longer windows thin out what one sentence says."""
 
 _SENTENCE_END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[」』”’）]*|\n)\s*")
 _CLAUSE_END = re.compile(r"[,;:、，；：–—]\s*")
