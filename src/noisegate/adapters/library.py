@@ -6,14 +6,17 @@ folder (raw samples, raw pictures) is what the handles read. The scratch folder 
 
 import tempfile
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noisegate.adapters.media.answers import PcmInfo
 from noisegate.adapters.media.guard import MediaGuard
 from noisegate.adapters.media.spool import PcmFile
-from noisegate.core.errors import MediaError
+from noisegate.adapters.prober import read_text
+from noisegate.core.errors import MediaError, UnavailableError
 from noisegate.core.ids import Digest, PartId, digest_of
 from noisegate.core.item import Asset, Item
 from noisegate.core.modality import Audio, Frame, Image, Loudness, Modality, Origin, Part, Role, Text, Video
@@ -32,6 +35,15 @@ DEFAULT_ROLES = {
 
 FRAME_SIDE = 1280
 """Pixels of a frame's longest side: words of subtitle size stay legible, and a film's frames fit on a small disk."""
+
+PICTURES_BYTES = 128 << 20
+"""Bytes of decoded pictures kept per item: several signals look at each, and a film's hundreds would fill the memory.
+Ten covers or forty frames; one that was dropped is decoded again, which costs a hundredth of reading its words."""
+
+
+DAMAGED_SHARE = 0.02
+"""Packets of a recording that may be damaged, 0..1, before it counts as not fully heard: a cut at either end of a stream
+costs one or two, and a player skips them."""
 
 
 class MediaLibrary:
@@ -59,17 +71,24 @@ class MediaLibrary:
     def parts(self, item: Item) -> Iterator[Sequence[Part]]:
         """See the port."""
         with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="noisegate-", dir=self._scratch)))
-            texts = [_written(role, text) for role, text in sorted(item.texts.items()) if text.strip()]
-            yield [*texts, *(part for asset in item.assets for part in self._asset(asset, folder, stack))]
+            scratch = tempfile.TemporaryDirectory(
+                prefix="noisegate-",
+                dir=self._scratch,
+                ignore_cleanup_errors=True,  # a signal nobody waits for any more may still be writing
+            )
+            folder = Path(stack.enter_context(scratch))
+            kept = _Pictures(PICTURES_BYTES)
+            found: list[Part] = [_written(role, text) for role, text in sorted(item.texts.items()) if text.strip()]
+            for n, asset in enumerate(item.assets):
+                found += self._asset(asset, folder / str(n), kept, stack)
+            yield found
 
-    def _asset(self, asset: Asset, folder: Path, stack: ExitStack) -> Iterator[Part]:
+    def _asset(self, asset: Asset, own: Path, kept: "_Pictures", stack: ExitStack) -> Iterator[Part]:
         if asset.problem is not None or asset.modality is None:
             return
         path = Path(stack.enter_context(self._open_file(asset.digest)))
         role = asset.role or DEFAULT_ROLES[asset.modality]
-        own = folder / asset.digest.removeprefix("sha256:")[:32]
-        own.mkdir(exist_ok=True)
+        own.mkdir()
         part_id, origin = PartId(asset.name), Origin(asset=asset.digest)
         if asset.modality is Modality.IMAGE:
             yield Image(
@@ -79,7 +98,7 @@ class MediaLibrary:
                 digest=asset.digest,
                 width=asset.width or 0,
                 height=asset.height or 0,
-                content=StoredImage(self._media, path),
+                content=StoredImage(self._media, path, kept),
             )
         elif asset.modality is Modality.AUDIO:
             yield Audio(
@@ -99,28 +118,61 @@ class MediaLibrary:
                 duration_s=asset.duration_s or 0.0,
                 width=asset.width or 0,
                 height=asset.height or 0,
-                content=StoredVideo(self._media, path, own),
+                content=StoredVideo(self._media, path, own, kept),
             )
         else:
-            text = path.read_bytes().decode("utf-8")  # the probe refused what is not UTF-8 or too long
+            try:
+                text = read_text(path)  # the probe refused what is not UTF-8 or too long
+            except (OSError, UnicodeDecodeError) as error:
+                raise UnavailableError(f"the file {asset.name!r} is not what it was a moment ago: {error}") from error
             yield Text(id=part_id, role=role, origin=origin, digest=asset.digest, text=text)
 
 
-class StoredImage:
-    """A picture in a file. Decoded once; several signals look at it."""
+class _Pictures:
+    """Decoded pictures that were looked at last, as many as fit."""
 
-    def __init__(self, media: MediaGuard, path: Path) -> None:
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._kept: OrderedDict[StoredImage, NDArray[np.uint8]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, picture: "StoredImage") -> "NDArray[np.uint8] | None":
+        with self._lock:
+            if picture in self._kept:
+                self._kept.move_to_end(picture)
+            return self._kept.get(picture)
+
+    def keep(self, picture: "StoredImage", pixels: "NDArray[np.uint8]") -> None:
+        with self._lock:
+            self._kept[picture] = pixels
+            while len(self._kept) > 1 and sum(array.nbytes for array in self._kept.values()) > self._capacity:
+                self._kept.popitem(last=False)
+
+
+class StoredImage:
+    """A picture in a file. Decoded when it is first looked at; one that cannot be decoded is not tried again."""
+
+    def __init__(self, media: MediaGuard, path: Path, kept: _Pictures) -> None:
         self._media = media
         self._path = path
+        self._kept = kept
         self._lock = threading.Lock()
-        self._pixels: NDArray[np.uint8] | None = None
+        self._problem: MediaError | None = None
 
     def pixels(self) -> "NDArray[np.uint8]":
         """See `core.modality.ImageContent`."""
         with self._lock:
-            if self._pixels is None:
-                self._pixels = self._media.image(self._path)
-            return self._pixels
+            if self._problem is not None:
+                raise _again(self._problem)
+            pixels = self._kept.get(self)
+            if pixels is None:
+                try:
+                    pixels = self._media.image(self._path)
+                except MediaError as error:
+                    self._problem = error
+                    raise
+                self._kept.keep(self, pixels)
+            return pixels
 
 
 class StoredAudio:
@@ -131,7 +183,7 @@ class StoredAudio:
         self._path = path
         self._folder = folder
         self._lock = threading.Lock()
-        self._decoded: tuple[PcmFile, Loudness] | None = None
+        self._decoded: tuple[PcmFile, PcmInfo] | None = None
         self._problem: MediaError | None = None
 
     @property
@@ -145,12 +197,23 @@ class StoredAudio:
 
     def loudness(self) -> Loudness:
         """See `core.modality.AudioContent`."""
-        return self._decode()[1]
+        return self._decode()[1].loudness
 
-    def _decode(self) -> tuple[PcmFile, Loudness]:
+    def damage(self) -> MediaError | None:
+        """See `core.modality.AudioContent`."""
+        info = self._decode()[1]
+        if info.truncated:
+            message = f"the file ends too soon: after {info.duration_s:.1f} seconds there is nothing more to hear"
+            return MediaError(message, kind="truncated")
+        if info.damaged_packets > DAMAGED_SHARE * info.packets:
+            message = f"{info.damaged_packets} of {info.packets} pieces of the sound are damaged and could not be heard"
+            return MediaError(message, kind="decode_failed")
+        return None
+
+    def _decode(self) -> tuple[PcmFile, PcmInfo]:
         with self._lock:
             if self._problem is not None:
-                raise self._problem
+                raise _again(self._problem)
             if self._decoded is None:
                 target = self._folder / "audio.s16le"
                 try:
@@ -158,17 +221,18 @@ class StoredAudio:
                 except MediaError as error:
                     self._problem = error  # decoding again would fail again
                     raise
-                self._decoded = (PcmFile(target), info.loudness)
+                self._decoded = (PcmFile(target), info)
             return self._decoded
 
 
 class StoredVideo:
     """A film in a file."""
 
-    def __init__(self, media: MediaGuard, path: Path, folder: Path) -> None:
+    def __init__(self, media: MediaGuard, path: Path, folder: Path, kept: _Pictures) -> None:
         self._media = media
         self._path = path
         self._folder = folder
+        self._kept = kept
 
     def frames(self, *, per_minute: int, at_most: int) -> Sequence[Frame]:
         """See `core.modality.VideoContent`."""
@@ -181,7 +245,7 @@ class StoredVideo:
                 end_s=frame.end_s,
                 width=frame.width,
                 height=frame.height,
-                content=StoredImage(self._media, frame.path),
+                content=StoredImage(self._media, frame.path, self._kept),
             )
             for frame in chosen
         ]
@@ -195,3 +259,8 @@ class StoredVideo:
 
 def _written(role: Role, text: str) -> Text:
     return Text(id=PartId(role.value), role=role, digest=digest_of(text.encode("utf-8", "surrogatepass")), text=text)
+
+
+def _again(problem: MediaError) -> MediaError:
+    """The same error anew: raising one object in several threads would mix their tracebacks."""
+    return MediaError(problem.message, kind=problem.kind, hint=problem.hint)

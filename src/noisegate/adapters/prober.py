@@ -10,18 +10,8 @@ from noisegate.core.ids import digest_from_hex
 from noisegate.core.item import Asset
 from noisegate.core.modality import Modality, Role
 
-NEEDS = {
-    Role.COVER: Modality.IMAGE,
-    Role.PICTURE: Modality.IMAGE,
-    Role.RECORDING: Modality.AUDIO,
-    Role.FILM: Modality.VIDEO,
-    Role.LYRICS: Modality.TEXT,
-}
-"""Role -> what its file must be."""
-
-
 MAX_TEXT_BYTES = 1_000_000
-"""Bytes of a text file: the longest novel chapter is a tenth of it, and every signal reads all of a text."""
+"""Bytes of a text file: the longest chapter of a novel is a tenth of it, and every signal reads all of a text."""
 
 _MODALITIES = {"image": Modality.IMAGE, "audio": Modality.AUDIO, "video": Modality.VIDEO, "text": Modality.TEXT}
 
@@ -67,13 +57,18 @@ def _misfit(
     """Why the file cannot be used as it was given: a MediaError kind and a sentence, or twice None."""
     if modality is None:
         return "unsupported", f"a {probe.container} file is neither text, picture, sound nor film"
-    if role is not None and NEEDS.get(role, modality) is not modality:
-        return "mislabelled", f"given as {role.value}, which must be {NEEDS[role].value}, and it is {modality.value}"
+    if role is not None and role.modality is not modality:
+        return "mislabelled", f"given as {role.value}, which must be {role.modality.value}, and it is {modality.value}"
     if modality is Modality.TEXT:
         if size > MAX_TEXT_BYTES:
             return "too_large", f"{size} bytes of text; at most {MAX_TEXT_BYTES} are read"
         try:
-            file.read_bytes().decode("utf-8")
+            read_text(file)
         except UnicodeDecodeError as error:
             return "decode_failed", f"not UTF-8: {error}"
     return None, None
+
+
+def read_text(file: Path) -> str:
+    """The words in a file, NUL as U+FFFD. Raises UnicodeDecodeError when it is not UTF-8."""
+    return file.read_bytes().decode("utf-8-sig").replace("\0", "\ufffd")  # the database cannot hold NUL

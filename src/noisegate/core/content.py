@@ -52,6 +52,10 @@ class ArrayAudio:
             raise MediaError("this recording in memory has no measured loudness", kind="unsupported")
         return self.measured
 
+    def damage(self) -> MediaError | None:
+        """None: an array is whole."""
+        return None
+
 
 @dataclass(frozen=True, eq=False)
 class ArrayVideo:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from noisegate.core.errors import MediaError
 from noisegate.core.ids import Digest, PartId
 
 if TYPE_CHECKING:
@@ -181,6 +182,10 @@ class AudioContent(Protocol):
         """Measured on the original channels and rate. Raises MediaError."""
         ...
 
+    def damage(self) -> MediaError | None:
+        """Why this is not all that the file should hold; None when it is. Raises MediaError when nothing could be read."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
@@ -271,6 +276,7 @@ class Audio(Part):
     modality = Modality.AUDIO
 
     duration_s: float
+    """Seconds. Of a whole recording it is what its file claims; `content.duration_s` is what there is to hear."""
     content: AudioContent = field(repr=False, compare=False)
 
     @property

@@ -62,6 +62,8 @@ class Parts:
     """What an extractor makes of one part; an empty tuple means there was nothing to find."""
 
     parts: tuple[Part, ...]
+    lacking: "Failure | None" = None
+    """Why there may be more than these: the file is cut short, say. What was made is used, and the rest counts as failed."""
 
 
 @dataclass(frozen=True, kw_only=True)

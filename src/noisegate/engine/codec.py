@@ -17,13 +17,16 @@ def storable(result: Result) -> bool:
     """Whether `result` may be kept: no failure that could go away, nothing that lives in a scratch folder."""
     if isinstance(result, Failure):
         return not result.retryable
-    return not isinstance(result, Parts) or all(_keeps(part) for part in result.parts)
+    if isinstance(result, Parts):
+        return (result.lacking is None or not result.lacking.retryable) and all(_keeps(part) for part in result.parts)
+    return True
 
 
 def result_to_json(result: Result) -> dict[str, Any]:
     """JSON types only; the key `is` names the kind of result."""
     if isinstance(result, Parts):
-        return {"is": "parts", "parts": [{"modality": p.modality.value, **plain(p)} for p in result.parts]}
+        lacking = {} if result.lacking is None else {"lacking": plain(result.lacking)}
+        return {"is": "parts", "parts": [{"modality": p.modality.value, **plain(p)} for p in result.parts], **lacking}
     name = {Scores: "scores", Facts: "facts", Failure: "failure"}[type(result)]
     return {"is": name, **plain(result)}
 
@@ -37,8 +40,11 @@ def result_from_json(stored: Mapping[str, Any], parent: Part) -> Result:
     if kind == "facts":
         return Facts(values=stored["values"])
     if kind == "failure":
-        return Failure(kind=stored["kind"], message=stored["message"], retryable=stored["retryable"])
-    return Parts(parts=tuple(_part(p, parent) for p in stored["parts"]))
+        return _failure(stored)
+    lacking = stored.get("lacking")
+    return Parts(
+        parts=tuple(_part(p, parent) for p in stored["parts"]), lacking=None if lacking is None else _failure(lacking)
+    )
 
 
 def where_from_json(stored: Mapping[str, Any]) -> Where:
@@ -50,6 +56,10 @@ def where_from_json(stored: Mapping[str, Any]) -> Where:
         box=Box(**box) if box else None,
         span=(span[0], span[1]) if span else None,
     )
+
+
+def _failure(stored: Mapping[str, Any]) -> Failure:
+    return Failure(kind=stored["kind"], message=stored["message"], retryable=stored["retryable"])
 
 
 def _evidence(stored: Mapping[str, Any]) -> Evidence:

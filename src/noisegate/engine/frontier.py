@@ -71,7 +71,7 @@ class Frontier:
         added: tuple[Part, ...] = ()
         if isinstance(result, Parts):
             added = tuple(name_part(part, done.part, done.signal, n) for n, part in enumerate(result.parts))
-            result = Parts(parts=added)
+            result = Parts(parts=added, lacking=result.lacking)
             self._add(added, done.part, name)
         self._results[done.part.id, name] = result
         if not done.cached:

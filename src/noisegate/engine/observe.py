@@ -13,7 +13,7 @@ from noisegate.core.evidence import EVIDENCE_FLOOR, Evidence, Finding
 from noisegate.core.ids import PartId
 from noisegate.core.item import Asset, Item
 from noisegate.core.modality import Modality, Part, Role, Text, Where
-from noisegate.core.signal import Facts, FactValue, Failure, Result, Scores
+from noisegate.core.signal import Facts, FactValue, Failure, Parts, Result, Scores
 from noisegate.engine.catalogue import AnySignal
 from noisegate.engine.plan import Node, Plan
 
@@ -75,9 +75,9 @@ class View:
                 result = self.results.get((part.id, extractor.spec.name))
                 if result is None:
                     yield from (Missing(role=r, gap=Gap.PENDING, signal=extractor.spec.name) for r in roles)
-                elif isinstance(result, Failure):
+                elif (failure := failure_in(result)) is not None:
                     yield from (
-                        Missing(role=r, gap=Gap.FAILED, signal=extractor.spec.name, message=result.message)
+                        Missing(role=r, gap=Gap.FAILED, signal=extractor.spec.name, message=failure.message)
                         for r in roles
                     )
 
@@ -102,6 +102,13 @@ def supposed_node(asset: Asset) -> Node:
     if ending in {"txt", "lrc", "srt", "vtt"}:
         return (Modality.TEXT, Role.LYRICS)
     return (Modality.AUDIO, Role.RECORDING)
+
+
+def failure_in(result: Result) -> Failure | None:
+    """What went wrong, wholly or in part; None for a full answer."""
+    if isinstance(result, Parts):
+        return result.lacking
+    return result if isinstance(result, Failure) else None
 
 
 def located(part: Part, evidence: Evidence) -> Where:

@@ -21,7 +21,7 @@ from noisegate.engine.catalogue import Catalogue
 from noisegate.engine.compile import CompiledPack
 from noisegate.engine.evaluate import evaluate, in_scope, outcome, wanted
 from noisegate.engine.frontier import Frontier
-from noisegate.engine.observe import ASSET, View, findings
+from noisegate.engine.observe import ASSET, View, failure_in, findings
 from noisegate.engine.plan import Plan
 from noisegate.engine.reasons import statement_of_reasons
 from noisegate.engine.route import route
@@ -158,7 +158,7 @@ def _in_order(frontier: Frontier) -> Iterator[tuple[Part, str, Result]]:
 
 
 def failures(item: Item, frontier: Frontier) -> tuple[PartFailure, ...]:
-    """Every file that could not be opened and every signal that had no answer."""
+    """Every file that could not be opened and every signal that had no answer, or not a full one."""
     broken = [
         PartFailure(
             part=PartId(asset.name),
@@ -170,8 +170,8 @@ def failures(item: Item, frontier: Frontier) -> tuple[PartFailure, ...]:
         if asset.problem is not None
     ]
     failed = [
-        PartFailure(part=part.id, role=part.role, signal=name, failure=result)
+        PartFailure(part=part.id, role=part.role, signal=name, failure=failure)
         for part, name, result in _in_order(frontier)
-        if isinstance(result, Failure)
+        if (failure := failure_in(result)) is not None
     ]
     return (*broken, *failed)

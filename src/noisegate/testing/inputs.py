@@ -142,6 +142,9 @@ class _Broken:
     def loudness(self) -> Loudness:
         self._fail()
 
+    def damage(self) -> MediaError | None:
+        self._fail()
+
     def frames(self, *, per_minute: int, at_most: int) -> "Sequence[Frame]":
         del per_minute, at_most
         self._fail()

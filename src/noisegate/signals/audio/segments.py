@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from noisegate.core.extras import require
 from noisegate.core.ids import Digest
 from noisegate.core.modality import Audio, Modality, Origin, Role, Where
-from noisegate.core.signal import Cost, Example, LoadContext, Parts, Signal, SignalSpec, Weights
+from noisegate.core.signal import Cost, Example, Failure, LoadContext, Parts, Signal, SignalSpec, Weights
 from noisegate.signals.audio.sounds import chord, recording, silence, spoken
 
 if TYPE_CHECKING:
@@ -102,14 +102,15 @@ class Segments(Signal[Audio, Parts]):
 
     def run(self, model: Any, batch: Sequence[Audio]) -> Sequence[Parts]:
         """Parts that follow each other without gap or overlap from beginning to end of each recording."""
-        return [self._cut(part, _curves(model, part)) for part in batch]
+        return [self._cut(part, _curves(model, part)) for part in map(_as_it_is, batch)]
 
     def _cut(self, part: Audio, curves: "Floats") -> Parts:
         stretches = self.stretches(curves)
         ends = [min(s.end * _CELL_S, part.duration_s) for s in stretches[:-1]] + [part.duration_s]
         places = [(s.role, begin, end) for s, (begin, end) in zip(stretches, pairwise([0.0, *ends]), strict=True)]
         return Parts(
-            parts=tuple(_piece(part, role, begin, end) for role, begin, end in places if end - begin >= _LEAST_S)
+            parts=tuple(_piece(part, role, begin, end) for role, begin, end in places if end - begin >= _LEAST_S),
+            lacking=_lacking(part),
         )
 
     def stretches(self, curves: "Floats") -> "list[Stretch]":
@@ -201,6 +202,16 @@ class Stretch:
     def seconds(self) -> float:
         """How long it lasts."""
         return (self.end - self.start) * _CELL_S
+
+
+def _as_it_is(part: Audio) -> Audio:
+    """The recording with its true length: what a file claims in its header, anybody can write there."""
+    return part if part.origin.where.start_s is not None else replace(part, duration_s=part.content.duration_s)
+
+
+def _lacking(part: Audio) -> Failure | None:
+    damage = part.content.damage()
+    return None if damage is None else Failure(kind=damage.kind, message=damage.message)
 
 
 def _curves(model: Any, part: Audio) -> "Floats":
