@@ -39,8 +39,7 @@ def whisper(path: str) -> None:
 
 def signals(folder: str, names: str) -> None:
     """Print the seconds that loading and running the named signals takes on an upload, decoding left out."""
-    with System(Settings()) as system:
-        upload = opened(system, read_draft(Path(folder), Overrides()))
+    with System(Settings()) as system, opened(system, read_draft(Path(folder), Overrides())) as upload:
         context = ModelContext(system.registry, threads=system.settings.threads, bank=system.banks.entries)
         library = MediaLibrary(system.media, lambda digest: nullcontext(upload.paths[digest]))
         spent = 0.0

@@ -1,12 +1,14 @@
-"""Assess an upload in this process: no server, no database, nothing kept."""
+"""Make an item of local files, for an assessment in this process: no server, no database, nothing kept."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
+from noisegate.core.errors import InvalidInputError
 from noisegate.core.ids import Digest, ItemId, digest_of_value, short
-from noisegate.core.item import Asset, Item, ItemKind
-from noisegate.core.modality import Role
+from noisegate.core.item import Asset, Item
 from noisegate.core.ports import Prober
+from noisegate.flows.submit import File, Submission, cleaned, long_texts_as_files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,67 +19,47 @@ class Opened:
     paths: Mapping[Digest, str]
 
 
-def open_item(
-    prober: Prober,
-    *,
-    kind: ItemKind,
-    texts: Mapping[Role, str],
-    files: Sequence[tuple[str, str, Role | None]],
-    creator: str | None,
-    markets: frozenset[str],
-    surface: str,
-    declared: Mapping[str, str | bool],
-) -> Opened:
-    """Probe the files of an upload and make the item.
+@contextmanager
+def open_item(prober: Prober, submission: Submission) -> Iterator[Opened]:
+    """Probe the files of an upload and make the item; its files are there while the block runs.
 
     Args:
         prober: Says what each file is.
-        kind: Of the item.
-        texts: What the submitter wrote, by role.
-        files: (path, name, role) of each file; a role of None lets the content decide.
-        creator: The platform's reference to the uploader.
-        markets: Where it shall be published.
-        surface: Where it shall be shown.
-        declared: What the submitter says of it.
+        submission: With the `path` of every file; digests are worked out here.
+
+    Raises:
+        InvalidInputError: there is nothing in it.
     """
-    found = [prober.asset(path, name=name, role=role) for path, name, role in files]
-    assets = tuple(distinct_names(found))
-    paths = {asset.digest: path for asset, (path, _, _) in zip(found, files, strict=True)}
-    item = Item(
-        id=ItemId(""),
-        kind=kind,
-        texts=texts,
-        assets=assets,
-        creator=creator,
-        markets=markets,
-        surface=surface,
-        declared=declared,
-    )
-    return Opened(item=named_by_content(item), paths=paths)
+    submission = cleaned(submission)
+    texts = {role: text for role, text in submission.texts.items() if text.strip()}
+    if not submission.files and not texts:
+        raise InvalidInputError(
+            "there is nothing to look at: the item has neither a file nor words",
+            hint="give it at least one file, `title`, `description`, `lyrics` or `comment`",
+        )
+    with long_texts_as_files(replace(submission, texts=texts)) as shortened:
+        found = [(_asset(prober, file), str(file.path)) for file in shortened.files]
+        item = Item(
+            id=ItemId(""),
+            kind=shortened.kind,
+            texts=shortened.texts,
+            assets=tuple(asset for asset, _ in found),
+            creator=shortened.creator,
+            markets=shortened.markets,
+            surface=shortened.surface,
+            declared=shortened.declared,
+        )
+        yield Opened(item=named_by_content(item), paths={asset.digest: path for asset, path in found})
+
+
+def _asset(prober: Prober, file: File) -> Asset:
+    if file.path is None:
+        raise InvalidInputError(f"the file {file.name!r} has no path")
+    return prober.asset(str(file.path), name=file.name, role=file.role)
 
 
 def named_by_content(item: Item) -> Item:
     """The item with the id that follows from what was submitted: the same upload is the same item."""
     submitted = [item.kind, item.texts, [[a.digest, a.name, a.role] for a in item.assets]]
     context = [item.creator, item.markets, item.surface, item.declared]
-    return Item(
-        id=ItemId("itm_" + short(digest_of_value([submitted, context]), 24)),
-        kind=item.kind,
-        texts=item.texts,
-        assets=item.assets,
-        creator=item.creator,
-        markets=item.markets,
-        surface=item.surface,
-        declared=item.declared,
-    )
-
-
-def distinct_names(assets: Sequence[Asset]) -> Sequence[Asset]:
-    """The assets with names that differ, since parts are named by them: a second `cover.png` becomes `cover.png#2`."""
-    seen: dict[str, int] = {}
-    named = []
-    for asset in assets:
-        seen[asset.name] = seen.get(asset.name, 0) + 1
-        count = seen[asset.name]
-        named.append(asset if count == 1 else Asset(**{**asset.__dict__, "name": f"{asset.name}#{count}"}))
-    return named
+    return replace(item, id=ItemId("itm_" + short(digest_of_value([submitted, context]), 24)))
