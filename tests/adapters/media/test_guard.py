@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from noisegate.adapters.media.guard import KINDS, MediaGuard, _Child
+from noisegate.adapters.media.answers import KINDS
+from noisegate.adapters.media.guard import MediaGuard
 from noisegate.adapters.media.limits import MIB, Limits
+from noisegate.adapters.media.process import ChildProcess
 from noisegate.adapters.media.spool import PcmFile
 from noisegate.core.errors import InvalidInputError, MediaError, UnavailableError, UnknownNameError
 
@@ -37,7 +39,7 @@ def hour(folder: Path) -> Path:
     return path
 
 
-def child_of(guard: MediaGuard) -> _Child:
+def child_of(guard: MediaGuard) -> ChildProcess:
     (child,) = guard._children
     return child
 
@@ -303,6 +305,49 @@ def test_a_child_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch, son
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with MediaGuard() as guard, pytest.raises(UnavailableError, match="did not start"):
         guard.probe(song)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        b"nonsense",
+        b"[]",
+        b'{"kind": "fine"}',
+        b'{"result": null}',
+        b'{"result": {"height": 1000000, "width": 1000000}}',
+        b'{"result": {"height": 10, "width": 10}}',
+        b'{"result": {"height": -1, "width": -1}}',
+        b'{"result": {"height": NaN, "width": "1"}}',
+        b'{"result": {"shots": [], "path": "/etc/passwd"}}',
+        b" " * (9 << 20),
+    ],
+    ids=lambda lie: lie[:40],
+)
+def test_a_child_that_lies_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, song: Path, lie: bytes
+) -> None:
+    """It has read a stranger's bytes; they may have taken it over."""
+    liar = put(
+        tmp_path,
+        f"""#!{sys.executable}
+import os, socket
+channel = socket.socket(fileno=os.dup(0))
+channel.recv(1 << 16)
+os.write(1, b'{{"ready": true}}\\n')
+while channel.recv(1 << 16):
+    lie = {lie!r} + b"\\n"
+    while lie:
+        lie = lie[os.write(1, lie):]
+""".encode(),
+        "liar",
+    )
+    liar.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(liar))
+    with MediaGuard() as guard:
+        for call in (lambda: guard.probe(song), lambda: guard.image(song), lambda: guard.frames(song, tmp_path)):
+            with pytest.raises(MediaError) as caught:
+                call()
+            assert caught.value.kind == "crashed"
 
 
 def test_the_guard_loads_no_decoder() -> None:

@@ -57,5 +57,7 @@ def test_only_objects_are_lines_and_only_finite_numbers_are_sent() -> None:
     """NaN is not JSON."""
     with pytest.raises(ValueError, match="object"):
         wire.parse(b"[1]\n")
+    with pytest.raises(ValueError, match="NaN"):
+        wire.parse(b'{"level": NaN}\n')
     with pytest.raises(ValueError, match="JSON"):
         wire.line({"level": float("nan")})

@@ -5,6 +5,24 @@ from pathlib import Path
 
 from noisegate.core.modality import SAMPLE_RATE, Loudness
 
+KINDS = frozenset(
+    {
+        "empty",
+        "truncated",
+        "mislabelled",
+        "unsupported",
+        "too_large",
+        "too_many_streams",
+        "too_long",
+        "no_stream",
+        "decode_failed",
+        "timed_out",
+        "out_of_memory",
+        "crashed",
+    }
+)
+"""Every `kind` of a MediaError raised here."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:

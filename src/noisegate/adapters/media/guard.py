@@ -2,20 +2,15 @@
 
 No byte of a stranger's file is parsed in this process. A child gets the open file, never its path, and writes into a
 file that was opened for it. Whatever happens to the child (a crash, an endless loop, too much memory), the caller gets
-a MediaError with one of `KINDS`, and the next call gets a fresh child.
+a MediaError with one of `answers.KINDS`, and the next call gets a fresh child.
 """
 
+import errno
 import os
 import queue
-import select
-import signal
-import socket
 import stat
-import subprocess
-import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from noisegate.adapters.media import wire
 from noisegate.adapters.media.answers import FrameInfo, PcmInfo, Probe, Shots, Size
 from noisegate.adapters.media.limits import Limits
+from noisegate.adapters.media.process import ChildProcess, disk_full
 from noisegate.core.errors import InvalidInputError, MediaError, UnavailableError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -32,27 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-KINDS = frozenset(
-    {
-        "empty",
-        "truncated",
-        "mislabelled",
-        "unsupported",
-        "too_large",
-        "too_many_streams",
-        "too_long",
-        "no_stream",
-        "decode_failed",
-        "timed_out",
-        "out_of_memory",
-        "crashed",
-    }
-)
-"""Every `kind` of a MediaError raised here."""
-_RETIRE_AFTER = 1000  # operations; bounds what libraries leak, at a third of a second per thousand files
-_TAIL = 2000  # bytes of a child's own complaints shown when it does not start
-
 T = TypeVar("T")
+_MAX_JPEG = 64 << 20  # bytes; forty million pixels of noise take less
 
 
 class MediaGuard:
@@ -75,10 +52,10 @@ class MediaGuard:
         if workers < 1:
             raise InvalidInputError(f"`workers` is {workers}; at least 1 is needed")
         self.limits = limits or Limits()
-        self._idle: queue.LifoQueue[_Child | None] = queue.LifoQueue()
+        self._idle: queue.LifoQueue[ChildProcess | None] = queue.LifoQueue()
         for _ in range(workers):
             self._idle.put(None)
-        self._children: set[_Child] = set()
+        self._children: set[ChildProcess] = set()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -96,7 +73,7 @@ class MediaGuard:
             self._closed = True
             for child in self._children:
                 child.kill()  # callers at work notice, and bury their child themselves
-        idle: list[_Child | None] = []
+        idle: list[ChildProcess | None] = []
         with suppress(queue.Empty):
             while True:
                 idle.append(self._idle.get_nowait())
@@ -131,7 +108,7 @@ class MediaGuard:
             RGB, shape (height, width, 3).
 
         Raises:
-            MediaError: any of `KINDS`.
+            MediaError: any of `answers.KINDS`.
             UnknownNameError: there is no such file.
         """
         import numpy as np
@@ -139,7 +116,7 @@ class MediaGuard:
         max_side = _at_least_one("max_side", max_side)
         with _readable(path) as file, tempfile.TemporaryFile() as out:
             answer = self._ask("image", (file, out.fileno()), None, {"max_side": max_side})
-            size = wire.read(Size, answer)
+            size = _read(Size, answer)
             wanted = size.height * size.width * 3
             if not 0 < wanted == os.fstat(out.fileno()).st_size or max(size.height, size.width) > max_side:
                 raise MediaError(
@@ -159,13 +136,13 @@ class MediaGuard:
             out_path: Written anew; removed again when decoding fails.
 
         Raises:
-            MediaError: any of `KINDS`; a truncated or damaged file with something in it is no error, see `PcmInfo`.
+            MediaError: any of `answers.KINDS`; a truncated or damaged file with something in it is no error, see `PcmInfo`.
             UnknownNameError: there is no such file.
             UnavailableError: the disk is full.
         """
         target = Path(out_path)
         with _readable(path) as file, _written(target) as out:
-            info = wire.read(PcmInfo, self._ask("pcm", (file, out), self._probe(file, None), {}))
+            info = _read(PcmInfo, self._ask("pcm", (file, out), self._probe(file, None), {}))
             if info.samples * 2 != os.fstat(out).st_size:
                 raise MediaError(f"the child answered {info.samples} samples that it did not write", kind="crashed")
             return info
@@ -189,7 +166,7 @@ class MediaGuard:
             max_side: Pixels of the longer side.
 
         Raises:
-            MediaError: any of `KINDS`.
+            MediaError: any of `answers.KINDS`.
             UnknownNameError: there is no such file.
             UnavailableError: the disk is full.
         """
@@ -200,11 +177,13 @@ class MediaGuard:
         }
         folder = Path(out_dir)
         with _readable(path) as file, tempfile.TemporaryFile(dir=folder) as out:
-            found = wire.read(Shots, self._ask("shots", (file, out.fileno()), self._probe(file, None), asked))
+            found = _read(Shots, self._ask("shots", (file, out.fileno()), self._probe(file, None), asked))
             frames = []
             for index, shot in enumerate(found.shots[:max_frames]):
                 target = folder / f"frame-{index:05}.jpg"
-                target.write_bytes(os.pread(out.fileno(), max(0, shot.size), max(0, shot.offset)))
+                if not (0 < shot.size <= _MAX_JPEG and shot.offset >= 0):
+                    raise MediaError("the decoding process answered a picture of no sense", kind="crashed")
+                _save(target, os.pread(out.fileno(), shot.size, shot.offset))
                 frames.append(
                     FrameInfo(
                         index=index,
@@ -220,7 +199,7 @@ class MediaGuard:
             return frames
 
     def _probe(self, file: int, declared_name: str | None) -> Probe:
-        return wire.read(Probe, self._ask("probe", (file,), None, {"declared_name": declared_name}))
+        return _read(Probe, self._ask("probe", (file,), None, {"declared_name": declared_name}))
 
     def _ask(self, operation: str, files: tuple[int, ...], probe: Probe | None, details: Mapping[str, Any]) -> Any:
         """One operation on a free child, within its time."""
@@ -235,141 +214,25 @@ class MediaGuard:
         finally:
             self._idle.put(child)
 
-    def _replaced(self, old: "_Child | None") -> "_Child":
+    def _replaced(self, old: "ChildProcess | None") -> "ChildProcess":
         with self._lock:
             if old is not None:
                 old.end()
                 self._children.discard(old)
             if self._closed:
                 raise UnavailableError("the decoder is closed")
-            child = _Child(self.limits)
+            child = ChildProcess(self.limits)
             self._children.add(child)
         child.start()
         return child
 
 
-class _Child:
-    """One child process."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child, closed in end()
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._served = 0
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "noisegate.adapters.media.child"],
-                stdin=theirs.fileno(),
-                stdout=subprocess.PIPE,
-                stderr=self._complaints,
-                cwd="/",
-                env=_environment(),
-                bufsize=0,
-                start_new_session=True,  # Ctrl-C is the parent's to handle
-            )
-
-    @property
-    def fresh(self) -> bool:
-        """Whether it lives and may serve another request."""
-        return self._process.poll() is None and self._served < _RETIRE_AFTER
-
-    def start(self) -> None:
-        """Wait until it has loaded its libraries.
-
-        Raises:
-            UnavailableError: it did not.
-        """
-        try:
-            self._channel.sendall(wire.line(self._limits))
-            ready = wire.parse(self._line(self._limits.start_wall_s))
-        except (OSError, ValueError, EOFError, TimeoutError) as error:
-            self._process.kill()
-            self._process.wait()
-            self._complaints.seek(0)
-            said = self._complaints.read()[-_TAIL:].decode("utf-8", "replace").strip()
-            self.end()
-            raise UnavailableError(
-                f"the decoding process did not start ({error}): {said or 'it said nothing'}"
-            ) from error
-        self.landlock = int(ready.get("landlock", 0))
-
-    def ask(self, request: Mapping[str, Any], files: tuple[int, ...], *, cpu_s: float, wall_s: float) -> Any:
-        """Send one request and wait for the answer; a child that fails to give one is ended."""
-        self._served += 1
-        try:
-            socket.send_fds(self._channel, [wire.line(dict(request))], list(files))
-            answer = wire.parse(self._line(wall_s))
-        except TimeoutError as error:
-            self.end()
-            raise MediaError(
-                f"decoding took longer than {wall_s:.0f} seconds, which is all it is given", kind="timed_out"
-            ) from error
-        except (OSError, ValueError, EOFError) as error:
-            raise self._died(cpu_s) from error
-        if "result" in answer:
-            return answer["result"]
-        raise self._failure(answer)
-
-    def kill(self) -> None:
-        """End the process; its pipes stay open for whoever reads them."""
-        self._process.kill()
-
-    def end(self) -> None:
-        """Kill and bury it; twice is fine."""
-        self._process.kill()
-        self._process.wait()
-        self._channel.close()
-        self._complaints.close()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-    def _line(self, wall_s: float) -> bytes:
-        """The next line of the child. Raises TimeoutError, EOFError, ValueError when it is too long."""
-        if self._process.stdout is None:
-            raise EOFError("no output")
-        pipe = self._process.stdout.fileno()
-        deadline = time.monotonic() + wall_s
-        data = bytearray()
-        poll = select.poll()
-        poll.register(pipe, select.POLLIN)
-        while not data.endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0 or not poll.poll(left * 1000):
-                raise TimeoutError(f"no answer within {wall_s:.0f} seconds")
-            piece = os.read(pipe, 1 << 16)
-            if not piece:
-                raise EOFError("it ended")
-            data += piece
-            if len(data) > wire.MAX_LINE:
-                raise ValueError("its answer does not end")
-        return bytes(data)
-
-    def _died(self, cpu_s: float) -> MediaError:
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(1.0)
-        code = self._process.poll()
-        self.end()
-        if code == -signal.SIGXCPU:
-            return MediaError(
-                f"decoding used more than {cpu_s:.0f} CPU seconds, which is all it is given", kind="timed_out"
-            )
-        how = f"killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit status {code}"
-        return MediaError(f"the decoding process died on this file ({how})", kind="crashed")
-
-    def _failure(self, answer: Mapping[str, Any]) -> Exception:
-        kind, message = answer.get("kind"), str(answer.get("message", ""))
-        if kind == "out_of_memory":
-            self.end()
-            allowed = self._limits.child_memory_bytes >> 20
-            return MediaError(f"decoding needs more than {allowed} MiB of memory, which is all it is given", kind=kind)
-        if kind == "no_space":
-            return UnavailableError(
-                "the disk is full: decoded sound and pictures have no room", hint="free some space, or set TMPDIR"
-            )
-        if kind not in KINDS:
-            self.end()
-            return MediaError("the decoding process answered nonsense", kind="crashed")
-        return MediaError(message, kind=kind)
+def _read(kind: type[T], answer: Any) -> T:
+    """The answer as what it must be."""
+    try:
+        return wire.read(kind, answer)
+    except ValueError as error:
+        raise MediaError(f"the decoding process answered nonsense: {error}", kind="crashed") from error
 
 
 @contextmanager
@@ -401,17 +264,13 @@ def _written(path: Path) -> Iterator[int]:
         os.close(file)
 
 
-def _environment() -> dict[str, str]:
-    """Nothing of ours reaches the child but where its code is: no keys, no addresses."""
-    return {
-        "PATH": os.defpath,
-        "LC_ALL": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "1",  # each arena takes 64 MiB of the address space
-    }
+def _save(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise disk_full() from error
+        raise
 
 
 def _at_least_one(name: str, value: int) -> int:

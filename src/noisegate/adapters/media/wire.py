@@ -27,10 +27,14 @@ def parse(data: bytes | bytearray) -> dict[str, Any]:
     Raises:
         ValueError: it is not one JSON object.
     """
-    value = json.loads(data)
+    value = json.loads(data, parse_constant=_refuse)
     if not isinstance(value, dict):
         raise ValueError(f"expected an object, got {type(value).__name__}")  # noqa: TRY004 - bad data, not a bad call
     return value
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def read(kind: type[T], value: Any) -> T:
