@@ -8,7 +8,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from noisegate.adapters.models.fetch import Fetcher, on_disk
 from noisegate.adapters.models.manifest import Manifest, Source, Wheel, sha256_of
@@ -53,7 +52,7 @@ class Assembly:
                 hashes = {file.name: file for file in manifest.files}
                 for name in source.hub.files:
                     address = require("huggingface_hub", extra="audio").hf_hub_url(
-                        source.hub.repository, quote(name), revision=source.hub.revision
+                        source.hub.repository, name, revision=source.hub.revision
                     )
                     self._keep(address, name, hashes[name].sha256, hashes[name].size, folder)
             for name, parts in source.concat.items():

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 ATTEMPTS = 6
 """Failed tries in a row without one new byte before an address is given up."""
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-_CHUNK = 1 << 18
 _LONGEST_PAGE = 64 << 20
 """Bytes; the largest project pages of public indexes have some 40 MB."""
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -113,7 +112,7 @@ class Fetcher:
     def _download(self, address: str, sha256: str, size: int, notify: Notify) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
         part, done = self._folder / f"{sha256}.part", self._folder / sha256
-        attempt, pieces, spoilt = 0, part.is_file(), False
+        attempt, furthest, pieces, spoilt = 0, 0, part.is_file(), False
         while True:
             before = part.stat().st_size if part.is_file() else 0
             try:
@@ -121,7 +120,8 @@ class Fetcher:
                     self._continue(address, part, size, notify)
             except _TryAgainError as error:
                 after = part.stat().st_size if part.is_file() else 0
-                attempt = 1 if after > before else attempt + 1
+                attempt = 1 if after > max(before, furthest) else attempt + 1
+                furthest = max(after, furthest)
                 pieces = True
                 if attempt >= ATTEMPTS:
                     raise UnavailableError(
@@ -154,12 +154,17 @@ class Fetcher:
                 raise _TryAgainError("the server cannot resume")
             have = have if response.status_code == _PARTIAL else 0
             with on_disk(part), part.open("ab" if have else "wb") as stream:
-                for block in response.iter_raw(_CHUNK):
+                for (
+                    block
+                ) in response.iter_raw():  # as it comes: what waits to fill a block is lost when the connection ends
                     have += len(block)
                     if have > size:
                         raise InvalidInputError(f"{_safe(address)}: it is longer than the {size} bytes it should have")
                     stream.write(block)
                     notify(have, "")
+            if have < size and "Content-Length" in response.headers:
+                part.unlink()
+                raise InvalidInputError(f"{_safe(address)}: it ends after {have} of the {size} bytes it should have")
             if have < size:
                 raise _TryAgainError(f"the connection ended after {have} of {size} bytes")
 
@@ -230,7 +235,7 @@ def _check(path: Path, address: str, sha256: str) -> None:
 
 def _bounded(response: "httpx.Response", address: str) -> bytes:
     body = bytearray()
-    for block in response.iter_bytes(_CHUNK):
+    for block in response.iter_bytes():
         body += block
         if len(body) > _LONGEST_PAGE:
             raise InvalidInputError(f"{_safe(address)}: the page is longer than {_LONGEST_PAGE} bytes")
