@@ -5,7 +5,7 @@ is also part of what a stranger may have packed, so it is bounded and names no f
 """
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,25 @@ class Overrides:
 
     title: str | None = None
     description: str | None = None
-    kind: str | None = None
-    markets: tuple[str, ...] = ()
+    kind: ItemKind | None = None
+    markets: frozenset[str] | None = None
+
+    @classmethod
+    def typed(
+        cls,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        kind: str | None = None,
+        markets: Sequence[str] = (),
+    ) -> "Overrides":
+        """What a person typed. Raises InvalidInputError when it is not allowed."""
+        return cls(
+            title=title,
+            description=description,
+            kind=None if kind is None else _kind(kind, "--kind"),
+            markets=_markets(list(markets), "--market") if markets else None,
+        )
 
 
 def read_draft(path: Path, overrides: Overrides) -> Draft:
@@ -81,12 +98,10 @@ def read_draft(path: Path, overrides: Overrides) -> Draft:
 
     Raises:
         UnknownNameError: nothing is there.
-        InvalidInputError: it is neither file nor folder, the folder has no `item.yaml`, or an option or the item file
-            says something that is not allowed.
+        InvalidInputError: it is neither file nor folder, the folder has no `item.yaml`, or that says something that is
+            not allowed.
         NoisegateError: it cannot be read.
     """
-    kind = _kind(overrides.kind) if overrides.kind is not None else None
-    markets = _markets(list(overrides.markets), "--market") if overrides.markets else None
     try:
         draft = _at(path)
     except OSError as error:
@@ -96,7 +111,7 @@ def read_draft(path: Path, overrides: Overrides) -> Draft:
         texts[Role.TITLE] = overrides.title
     if overrides.description is not None:
         texts[Role.DESCRIPTION] = overrides.description
-    return replace(draft, kind=kind or draft.kind, texts=texts, markets=markets or draft.markets)
+    return replace(draft, kind=overrides.kind or draft.kind, texts=texts, markets=overrides.markets or draft.markets)
 
 
 def _at(path: Path) -> Draft:
@@ -223,7 +238,7 @@ def parse_role(name: Any, place: str) -> Role:
     raise InvalidInputError(f"{place}: {reprlib.repr(name)} is no role of a file", hint=hint)
 
 
-def _kind(name: Any, place: str = "--kind") -> ItemKind:
+def _kind(name: Any, place: str) -> ItemKind:
     allowed = [kind.value for kind in ItemKind]
     if name in allowed:
         return ItemKind(name)

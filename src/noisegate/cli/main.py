@@ -1,5 +1,7 @@
 """The command tree. It starts fast: a command imports what it needs when it runs."""
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -36,11 +38,54 @@ Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, or 
 
 def main() -> None:
     """Run a command; errors meant for people are printed without a traceback."""
+    for asked in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(asked) is signal.SIG_DFL:
+            signal.signal(asked, _stop)
     try:
         app()
     except NoisegateError as error:
-        typer.echo(f"error: {error}", err=True)
+        _complain(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:
+        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+        os._exit(1)  # what is left in the buffer of standard output cannot be written either
+    except ValueError as error:
+        problem = _wrong_setting(error)
+        if problem is None:
+            raise
+        _complain(problem)
+        sys.exit(2)
+    except SystemExit as end:
+        if isinstance(end.code, int) and end.code > 128:
+            # Interrupted in the middle of a model: its threads cannot be joined, and must not run into the exit.
+            sys.stdout.flush()
+            os._exit(end.code)
+        raise
+
+
+def _stop(number: int, _frame: object) -> None:
+    """Leave through the front door: decoders end, scratch folders go."""
+    sys.exit(128 + number)
+
+
+def _complain(message: str) -> None:
+    from noisegate.cli.output import complain
+
+    complain(message)
+
+
+def _wrong_setting(error: ValueError) -> str | None:
+    """What is wrong with the settings, when that is what `error` says."""
+    from tomllib import TOMLDecodeError
+
+    from pydantic import ValidationError
+
+    if isinstance(error, TOMLDecodeError):
+        return f"noisegate.toml is not TOML: {error}"
+    if not isinstance(error, ValidationError) or error.title != "Settings":
+        return None
+    lines = [f"NOISEGATE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+    return "\n  ".join(["a setting is not allowed", *lines])
 
 
 @app.command()
@@ -63,7 +108,7 @@ def scan(
     from noisegate.cli import scan as command
     from noisegate.cli.item_files import Overrides
 
-    overrides = Overrides(title=title, description=description, kind=kind, markets=tuple(market or ()))
+    overrides = Overrides.typed(title=title, description=description, kind=kind, markets=market or ())
     command.scan(paths, overrides, packs=pack or [], full=full, json=json)
 
 

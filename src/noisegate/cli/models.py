@@ -1,16 +1,17 @@
 """`noisegate models list|pull|verify`."""
 
-import sys
 from collections.abc import Sequence
 from typing import Any, Self
 
-import orjson
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
+from rich.text import Text
 
 from noisegate.adapters.models.registry import ModelState, Pulling, State, Step
+from noisegate.cli.output import write_json
+from noisegate.cli.present import paper
 from noisegate.settings import Settings
 from noisegate.system import System
 
@@ -76,22 +77,20 @@ def _show(system: System, states: Sequence[ModelState], *, json: bool) -> None:
             users.setdefault(signal.weights.model, []).append(signal.spec.name)
     if json:
         shape = [_shape(state, users.get(state.manifest.name, [])) for state in states]
-        sys.stdout.buffer.write(orjson.dumps(shape) + b"\n")
+        write_json(shape)
         return
-    table = Table(box=None, header_style="dim", padding=(0, 2))
-    for column in ("model", "state", "size", "licence of the weights", "used by", "what it is"):
-        table.add_column(column)
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for column in ("model", "state", "size"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("what it is, and what uses it", ratio=1)
     for state in states:
         manifest = state.manifest
-        table.add_row(
-            manifest.name,
-            state.problem or state.state.value,
-            f"{_size(state) / 1e6:.1f} MB",
-            manifest.licence.weights,
-            ", ".join(users.get(manifest.name, [])),
-            manifest.upstream,
-        )
-    Console().print(table)
+        used = ", ".join(users.get(manifest.name, [])) or "no signal"
+        told = Text.assemble(manifest.upstream, (f"\n{used}; weights: {manifest.licence.weights}", "dim"))
+        table.add_row(manifest.name, state.state.value, f"{_size(state) / 1e6:.1f} MB", told)
+        if state.problem:
+            table.add_row("", "", "", Text(state.problem, "yellow"))
+    paper().print(table)
 
 
 def _shape(state: ModelState, users: Sequence[str]) -> dict[str, Any]:

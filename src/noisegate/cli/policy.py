@@ -1,12 +1,11 @@
 """`noisegate policy check`."""
 
-import sys
 from pathlib import Path
 
-import orjson
-from rich.console import Console
 from rich.text import Text
 
+from noisegate.cli.output import write_json
+from noisegate.cli.present import paper
 from noisegate.engine.rehearsal import check_examples
 from noisegate.settings import Settings
 from noisegate.system import System
@@ -28,12 +27,13 @@ def check(folder: Path, *, json: bool) -> None:
             "examples": len(outcomes),
             "failed": [{"name": o.example.name, "message": o.message} for o in failed],
         }
-        sys.stdout.buffer.write(orjson.dumps(shape) + b"\n")
+        write_json(shape)
     else:
-        console = Console()
+        console = paper()
         for outcome in failed:
-            console.print(Text(f"failed: {outcome.message}", "red"))
+            console.print(Text(f"failed: {outcome.message}", "red"), soft_wrap=True)
         passed = len(outcomes) - len(failed)
-        console.print(f"{pack.name}@{pack.version}: {len(pack.rules)} rules, {passed} of {len(outcomes)} examples hold")
+        said = f"{pack.name}@{pack.version}: {len(pack.rules)} rules, {passed} of {len(outcomes)} examples hold"
+        console.print(Text(said), soft_wrap=True)
     if failed:
         raise SystemExit(1)
