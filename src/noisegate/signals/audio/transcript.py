@@ -37,7 +37,7 @@ _TOKENS_PER_S = 14
 """More than anybody says in a second: bounds the time a repetition loop takes."""
 _LONGEST_ANSWER = 448
 """Tokens, the model's own limit."""
-_DRONE = re.compile(r"(\S{1,4}?)\1{5,}")
+_DRONE = re.compile(r"(\S{1,4}?)\1{7,}")
 """No words of any language: `fffffff`, `1.1.1.1.1.1.1`."""
 _SURE_TO_SWITCH = 0.8
 """Probability of another language than the windows before."""
