@@ -4,8 +4,10 @@ Nothing here parses a byte of an upload: decoding happens in the guard's subproc
 folder (raw samples, raw pictures) is what the handles read. The scratch folder goes when the item is done.
 """
 
+import shutil
 import tempfile
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -46,6 +48,10 @@ DAMAGED_SHARE = 0.02
 costs one or two, and a player skips them."""
 
 
+_SWEEPS, _BETWEEN_SWEEPS_S = 20, 0.05
+"""How often, and after how many seconds, a scratch folder is removed again that was written into meanwhile."""
+
+
 class MediaLibrary:
     """A `core.ports.Library` over files and the guarded decoder."""
 
@@ -71,12 +77,7 @@ class MediaLibrary:
     def parts(self, item: Item) -> Iterator[Sequence[Part]]:
         """See the port."""
         with ExitStack() as stack:
-            scratch = tempfile.TemporaryDirectory(
-                prefix="noisegate-",
-                dir=self._scratch,
-                ignore_cleanup_errors=True,  # a signal nobody waits for any more may still be writing
-            )
-            folder = Path(stack.enter_context(scratch))
+            folder = stack.enter_context(_scratch_folder(self._scratch))
             kept = _Pictures(PICTURES_BYTES)
             found: list[Part] = [_written(role, text) for role, text in sorted(item.texts.items()) if text.strip()]
             for n, asset in enumerate(item.assets):
@@ -126,6 +127,20 @@ class MediaLibrary:
             except (OSError, UnicodeDecodeError) as error:
                 raise UnavailableError(f"the file {asset.name!r} is not what it was a moment ago: {error}") from error
             yield Text(id=part_id, role=role, origin=origin, digest=asset.digest, text=text)
+
+
+@contextmanager
+def _scratch_folder(parent: Path | None) -> Iterator[Path]:
+    """A new folder that is gone afterwards, also when a signal nobody waits for any more is still writing into it."""
+    folder = Path(tempfile.mkdtemp(prefix="noisegate-", dir=parent))
+    try:
+        yield folder
+    finally:
+        for _ in range(_SWEEPS):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(_BETWEEN_SWEEPS_S)
 
 
 class _Pictures:
