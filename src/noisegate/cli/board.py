@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from noisegate.cli.output import shortened, visible
 from noisegate.cli.present import STYLES
 from noisegate.core.modality import Role, Where
 from noisegate.core.policy import Action
@@ -31,8 +32,6 @@ _HEARD = {Role.TRANSCRIPT.value: "heard", Role.OCR.value: "read"}
 _TO = "\N{EN DASH}"
 _PLACES_SHOWN = 2
 _LONGEST_QUOTE = 120
-_WIDTH = 100
-"""Columns of what is written into a file or a pipe."""
 
 
 @dataclass(kw_only=True)
@@ -77,8 +76,8 @@ def progress(rows: Sequence[Row], spinners: Mapping[str, Spinner]) -> Renderable
     for row in rows:
         style = _STATE_STYLES.get(row.state, "dim" if row.state == SENDING else "")
         mark: RenderableType = Text(_MARKS.get(row.state, "!"), style) if row.settled else spinners[row.name]
-        told = Text(row.problem, "red") if row.problem else Text(row.doing, "dim")
-        table.add_row(mark, row.name, Text(row.state.replace("_", " "), style), told, took(row.seconds))
+        told = Text(visible(row.problem), "red") if row.problem else Text(visible(row.doing), "dim")
+        table.add_row(mark, visible(row.name), Text(row.state.replace("_", " "), style), told, took(row.seconds))
     done = sum(row.settled for row in rows)
     return Group(table, Text(f"{done} of {len(rows)} decided", "dim"))
 
@@ -98,15 +97,9 @@ def results(rows: Sequence[Row]) -> RenderableType:
             action = Action(row.record["action"])
             cells = [Text(action.value, STYLES[action]), rule(row.record), Text("\n").join(evidence(row.record))]
         else:
-            cells = [Text("none", "red bold"), Text(), Text(row.problem or "no decision in time", "red")]
-        table.add_row(row.name, *cells, took(row.seconds))
+            cells = [Text("none", "red bold"), Text(), Text(visible(row.problem) or "no decision in time", "red")]
+        table.add_row(visible(row.name), *cells, took(row.seconds))
     return table
-
-
-def paper() -> Console:
-    """Where results go: standard output, wide enough for tables when it is no terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
 
 
 def took(seconds: float | None) -> str:
@@ -143,7 +136,7 @@ def _unanswered(record: Mapping[str, Any]) -> Sequence[str]:
     for failure in failures:
         message = failure["message"].splitlines()[0]
         named = "" if failure["signal"] == ASSET else f"{failure['signal']}: "
-        reasons.setdefault((failure["signal"], message), f"{failure['part'].split('/')[0]}: {named}{message}")
+        reasons.setdefault((failure["signal"], message), visible(f"{failure['part'].split('/')[0]}: {named}{message}"))
     return list(reasons.values())
 
 
@@ -164,7 +157,7 @@ def _strongest(findings: Iterable[Mapping[str, Any]]) -> Sequence[Mapping[str, A
 
 
 def _place(finding: Mapping[str, Any]) -> Text:
-    asset, verb = finding["part"].split("/")[0], _HEARD.get(finding["role"])
+    asset, verb = visible(finding["part"].split("/")[0]), _HEARD.get(finding["role"])
     head = " ".join(word for word in (asset, _where(finding["where"]), verb) if word)
     return Text.assemble(head, (f"  {finding['score']:.2f}", "dim"), (_quote(finding["excerpt"]), "italic"))
 
@@ -180,6 +173,4 @@ def _where(said: Mapping[str, Any]) -> str:
 
 
 def _quote(words: str | None) -> str:
-    if not words:
-        return ""
-    return f"\n“{words}”" if len(words) <= _LONGEST_QUOTE else f"\n“{words[:_LONGEST_QUOTE].rstrip()}…”"
+    return f"\n“{shortened(visible(words), _LONGEST_QUOTE)}”" if words else ""

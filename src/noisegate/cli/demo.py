@@ -20,10 +20,11 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from noisegate.children import Stop
-from noisegate.cli.board import Row, paper, progress, results, rule
+from noisegate.cli.board import Row, progress, results, rule
 from noisegate.cli.client import Client, connect, is_decided
 from noisegate.cli.item_files import Draft, Overrides, read_draft
 from noisegate.cli.platform import program, shown, tell
+from noisegate.cli.present import paper
 from noisegate.core.errors import NoisegateError, UnavailableError, UnknownNameError
 from noisegate.core.policy import Action
 from noisegate.embedded import Platform, clear, demo_settings, listen

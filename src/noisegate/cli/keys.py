@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from noisegate.adapters.store.records import ApiKey
 from noisegate.adapters.store.store import Store
-from noisegate.cli.board import paper
+from noisegate.cli.output import write_json
+from noisegate.cli.present import paper
 from noisegate.core.errors import UnknownNameError
 from noisegate.embedded import database
 from noisegate.settings import Settings
@@ -35,7 +35,7 @@ def create(name: str, scopes: Sequence[str], *, json: bool) -> None:
     with _store() as store:
         key, secret = store.keys.create(name, scopes, actor=_ACTOR)
     if json:
-        _write_json({**_shape(key), "secret": secret})
+        write_json({**_shape(key), "secret": secret})
         return
     sys.stdout.write(f"{secret}\n")
     Console(stderr=True).print(
@@ -51,7 +51,7 @@ def list_keys(*, json: bool) -> None:
     with _store() as store:
         keys = store.keys.all()
     if json:
-        _write_json([_shape(key) for key in keys])
+        write_json([_shape(key) for key in keys])
         return
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for column in ("key", "name", "may", "made", "last used", "revoked"):
@@ -71,7 +71,7 @@ def revoke(key_id: str, *, json: bool) -> None:
             raise UnknownNameError.among("valid key", key_id, known, hint="`noisegate key list` shows them")
         store.keys.revoke(key_id, actor=_ACTOR)
     if json:
-        _write_json({"id": key_id, "revoked": True})
+        write_json({"id": key_id, "revoked": True})
     else:
         Console().print(f"{key_id} is revoked; a running API may still take it for a few seconds", highlight=False)
 
@@ -95,7 +95,3 @@ def _shape(key: ApiKey) -> dict[str, Any]:
 
 def _when(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _write_json(shape: Any) -> None:
-    sys.stdout.buffer.write(orjson.dumps(shape) + b"\n")

@@ -1,13 +1,12 @@
 """`noisegate ledger verify`: walk the whole chain."""
 
 import re
-import sys
 
-import orjson
 from rich.console import Console
 
 from noisegate.adapters.store.records import ChainHead
 from noisegate.adapters.store.store import Store
+from noisegate.cli.output import write_json
 from noisegate.core.errors import InvalidInputError
 from noisegate.embedded import database
 from noisegate.settings import Settings
@@ -21,8 +20,7 @@ def verify(known: str | None, *, json: bool) -> None:
     with database(Settings()) as url, Store(url, size=1) as store:
         head = store.ledger.verify(earlier)
     if json:
-        shape = {"rows": head.seq, "head": f"{head.seq}:{head.hash}", "holds": True}
-        sys.stdout.buffer.write(orjson.dumps(shape) + b"\n")
+        write_json({"rows": head.seq, "head": f"{head.seq}:{head.hash}", "holds": True})
         return
     console = Console(highlight=False)
     console.print(f"the ledger holds: {head.seq} rows, none changed, none missing in between")

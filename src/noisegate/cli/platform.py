@@ -9,15 +9,15 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import orjson
 from rich.console import Console
 from rich.text import Text
 
 from noisegate.children import Stop
-from noisegate.cli.board import Row, paper, results
+from noisegate.cli.board import Row, results
 from noisegate.cli.client import Client, connect, is_decided
 from noisegate.cli.item_files import Overrides, read_draft
-from noisegate.cli.present import STYLES
+from noisegate.cli.output import complain, visible, write_json
+from noisegate.cli.present import STYLES, paper
 from noisegate.core.errors import NoisegateError
 from noisegate.core.policy import Action
 from noisegate.embedded import Platform, database
@@ -71,16 +71,16 @@ def submit(paths: Sequence[Path], *, wait: float, json: bool) -> None:
                 if len(paths) == 1:
                     raise
                 refused += 1
-                console.print(f"error: {path}: {error}", style="red", markup=False, highlight=False)
+                complain(f"{path}: {error}")
         deadline = time.monotonic() + wait
         for row in rows if wait else ():
-            with console.status(f"{row.name}: {row.state}") if not json else nullcontext():
+            with console.status(f"{visible(row.name)}: {row.state}") if not json else nullcontext():
                 left = max(0.0, deadline - time.monotonic())
                 _note(row, client.decided(row.item, within_s=left, pause=time.sleep))
     _print(rows, waited=wait > 0, json=json)
     undecided = [row for row in rows if wait and not is_decided(row.record)]
     for row in undecided:
-        console.print(f"{row.name}: no decision after {wait:g} s; it is still {row.state}", style="yellow")
+        tell(console, f"{visible(row.name)}: no decision after {wait:g} s; it is still {row.state}")
     if refused or undecided:
         raise SystemExit(1)
 
@@ -124,13 +124,12 @@ def _note(row: Row, record: Mapping[str, Any]) -> None:
 def _print(rows: Sequence[Row], *, waited: bool, json: bool) -> None:
     if json:
         for row in rows:
-            sys.stdout.buffer.write(orjson.dumps({"name": row.name, **row.record}) + b"\n")
-        sys.stdout.buffer.flush()
+            write_json({"name": row.name, **row.record})
         return
     console = paper()
     for row in rows:
         state = Text(row.state.replace("_", " "), _STATES.get(row.state, ""))
-        console.print(Text.assemble(row.item, "  ", state, "  ", row.name), soft_wrap=True)
+        console.print(Text.assemble(row.item, "  ", state, "  ", visible(row.name)), soft_wrap=True)
     decided = [row for row in rows if waited and is_decided(row.record)]
     if decided:
         console.print(results(decided))
