@@ -6,7 +6,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOUN_FILES = ("item", "modality", "signal", "evidence", "taxonomy", "policy", "decision", "review", "notice", "ports")
 MACHINERY = {
     # protocols and small types that people who use the words never meet
-    "AudioContent", "Blobs", "Done", "Explained", "FactType", "ImageContent", "Library", "LoadContext", "Outbox",
+    "AudioContent", "Blobs", "Done", "FactType", "ImageContent", "Library", "LoadContext", "Outbox",
     "PartFailure", "Prober", "ResultCache", "Runner", "VideoContent",
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from noisegate.core.decision import Gap
 from noisegate.core.evidence import Evidence
 from noisegate.core.ids import Digest, ItemId, PartId
 from noisegate.core.item import Asset, Item, ItemKind
-from noisegate.core.modality import Anchor, Audio, Modality, Part, Role, Text, Where
+from noisegate.core.modality import Anchor, Audio, Image, Modality, Part, Role, Text, Video, Where
 from noisegate.core.ports import Done
 from noisegate.core.signal import Cost, Example, Failure, Parts, Result, Scores, Signal, SignalSpec
 from noisegate.engine.catalogue import Catalogue
@@ -44,6 +44,30 @@ class Judge(Signal[Text, Scores]):
     def run(self, model: Any, batch: Sequence[Text]) -> Sequence[Scores]:
         place = Evidence(score=0.9, where=Where(span=(5, 9)), excerpt="talk")
         return [Scores(values={"bad": 0.9}, evidence={"bad": (place,)}) for _ in batch]
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show(Signal[Video, Parts]):
+    spec = SignalSpec(name="video.show", version="1.0.0", summary="", makes={Role.FRAME: Modality.IMAGE}, cost=CHEAP)
+
+    def run(self, model: Any, batch: Sequence[Video]) -> Sequence[Parts]:
+        return [Parts(parts=()) for _ in batch]
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look(Signal[Image, Scores]):
+    spec = SignalSpec(name="image.look", version="1.0.0", summary="", labels={"bad": "sensitive.gore"}, cost=CHEAP)
+
+    def run(self, model: Any, batch: Sequence[Image]) -> Sequence[Scores]:
+        return [Scores(values={"bad": 0.0}) for _ in batch]
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
@@ -96,6 +120,30 @@ def test_a_file_that_cannot_be_opened_leaves_a_gap_too(asset: Asset, role: Role)
     """A broken upload never looks like a silent one."""
     known = view([], {}, asset).known(Judge())["bad"]
     assert [(m.role, m.gap, m.signal) for m in known.missing] == [(role, Gap.FAILED, "asset")]
+
+
+@pytest.mark.parametrize("name", ["clip.WMV", "clip.3gp", "clip.ogv", "upload", "upload.zip"])
+def test_a_broken_file_that_could_have_shown_pictures_leaves_a_gap_for_them(name: str) -> None:
+    """A film with a rare ending, or a file that does not say what it is, must not read as one without pictures."""
+    graph = plan(Catalogue([Show(), Look()]))
+    asset = Asset(digest=Digest("sha256:x"), name=name, size=1, problem="decode_failed")
+    gaps = View(item(asset), [], {}, graph).known(Look())["bad"].missing
+    assert Role.FRAME in {gap.role for gap in gaps}
+    assert {(gap.gap, gap.signal) for gap in gaps} == {(Gap.FAILED, "asset")}
+
+
+@pytest.mark.parametrize("name", ["song.mp3", "lyrics.txt"])
+def test_a_broken_file_whose_name_says_enough_leaves_no_other_gaps(name: str) -> None:
+    """Nobody needs to look at the pictures of a song."""
+    asset = Asset(digest=Digest("sha256:x"), name=name, size=1, problem="empty")
+    assert View(item(asset), [], {}, plan(Catalogue([Show(), Look()]))).known(Look())["bad"].missing == ()
+
+
+def test_a_file_that_cannot_be_opened_was_submitted_all_the_same() -> None:
+    """Else `item.has.cover && any(...)` would be false where the cover could not be looked at."""
+    broken = Asset(digest=Digest("sha256:x"), name="c.png", size=1, role=Role.COVER, problem="truncated")
+    context = view([TITLE], {}, broken).context
+    assert (context["has.cover"], context["has.title"], context["has.recording"]) == (True, True, False)
 
 
 def test_words_heard_are_found_at_the_second_they_were_said() -> None:

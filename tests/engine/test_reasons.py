@@ -12,7 +12,7 @@ from noisegate.core.notice import StatementOfReasons
 from noisegate.core.policy import Action, Ground
 from noisegate.core.taxonomy import Taxonomy
 from noisegate.engine.evaluate import evaluate
-from noisegate.engine.reasons import describe, explained, in_words, statement_of_reasons
+from noisegate.engine.reasons import carrying, describe, in_words, statement_of_reasons
 
 ITEM = Item(id=ItemId("itm_1"), kind=ItemKind.EPISODE)
 PACK = pack_of(
@@ -82,8 +82,8 @@ def test_only_what_the_rule_looked_at_and_found_enough_of_is_named() -> None:
         finding(signal="text.other"),
         finding(role=Role.DESCRIPTION),
     ]
-    assert explained(decided(), PACK, [*others, finding(), TITLE]).findings == (TITLE, finding())
-    assert explained(decided(scores(0.1)), PACK, [finding()]).findings == ()
+    assert carrying(decided(), PACK, [*others, finding(), TITLE]) == (TITLE, finding())
+    assert carrying(decided(scores(0.1)), PACK, [finding()]) == ()
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,17 @@ def test_packs_that_share_a_queue_share_a_case() -> None:
 
 def test_nobody_is_asked_about_what_is_blocked_anyway() -> None:
     """Unless the block holds in some of the markets only."""
-    review = decided(scope="{markets: [DE, AT]}")
+    review = decided(label="sensitive.sexual", scope="{markets: [DE, AT]}")
     assert route(ITEM, [review, decided("block", pack="b")]) == ()
     assert route(ITEM, [review, decided("block", pack="b", scope="{markets: [AT, DE, CH]}")]) == ()
     assert len(route(ITEM, [review, decided("block", pack="b", scope="{markets: [DE]}")])) == 1
+
+
+@pytest.mark.parametrize("label", ["dangerous.minors.material", "dangerous.self_harm", "dangerous.threat"])
+def test_a_block_by_others_does_not_keep_danger_to_life_from_people(label: str) -> None:
+    """What may have to be escalated, or met with care, is looked at although nobody will see the upload."""
+    (case,) = route(ITEM, [decided(label=label, more="queue: restricted"), decided("block", pack="b")])
+    assert (case.queue, case.priority) == ("restricted", LIFE)
 
 
 def test_the_audit_lane_opens_one_case_that_holds_nothing() -> None:

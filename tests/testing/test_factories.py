@@ -12,6 +12,14 @@ def test_equal_content_has_equal_digests() -> None:
     assert image(pixels).digest != image(pixels.reshape(6, 4, 3)).digest
 
 
+def test_films_that_sound_or_last_differently_are_not_the_same_film() -> None:
+    """Else a test would be given the words remembered from another one's soundtrack."""
+    pixels, sound = np.zeros((4, 6, 3), dtype=np.uint8), np.zeros(16_000, dtype=np.float32)
+    films = [video(pixels), video(pixels, sound=sound), video(pixels, sound=sound + 0.5), video(pixels, seconds_each=1)]
+    assert len({film.digest for film in films}) == 4
+    assert video(pixels, sound=sound).digest == films[1].digest
+
+
 def test_a_picture_knows_its_size() -> None:
     """Height is the first axis of an array, and the second number of a size."""
     picture = image(np.zeros((4, 6, 3), dtype=np.uint8))

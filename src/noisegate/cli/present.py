@@ -14,7 +14,7 @@ from noisegate.core.policy import Action
 from noisegate.core.ports import Assessment, PartFailure
 from noisegate.engine.compile import CompiledPack
 from noisegate.engine.observe import ASSET
-from noisegate.engine.reasons import describe, explained
+from noisegate.engine.reasons import carrying, describe
 
 STYLES = {
     Action.ALLOW: "green",
@@ -105,7 +105,7 @@ def _carried(
     found: dict[Finding, None] = {}
     for decision in alike:
         if decision.pack in packs:
-            found.update(dict.fromkeys(explained(decision, packs[decision.pack], findings).findings))
+            found.update(dict.fromkeys(carrying(decision, packs[decision.pack], findings)))
     return sorted(found, key=lambda finding: -finding.score)
 
 

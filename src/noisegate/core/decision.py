@@ -1,11 +1,10 @@
 """Decisions: what one policy version concluded about one item, and everything needed to conclude it again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from noisegate.core.evidence import Finding
 from noisegate.core.ids import DecisionId, Digest, ItemId, digest_of_value, short
 from noisegate.core.modality import Role
 from noisegate.core.policy import Action
@@ -115,11 +114,3 @@ class Outcome:
     """Market -> strictest action there."""
     labels: tuple[str, ...] = ()
     """Advisories of every pack, sorted."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Explained:
-    """A decision with the findings that carried it, strongest first."""
-
-    decision: Decision
-    findings: tuple[Finding, ...] = field(default=())

@@ -51,6 +51,7 @@ class View:
     def context(self) -> Mapping[str, FactValue | tuple[str, ...]]:
         """What conditions can read of the item itself."""
         roles = {part.role.value for part in self.parts if part.origin.parent is None}
+        roles |= {role.value for asset in self._broken for _, role in supposed_nodes(asset)}  # submitted all the same
         return {
             "kind": self.item.kind.value,
             "surface": self.item.surface,
@@ -82,26 +83,37 @@ class View:
                     )
 
     def _broken_assets(self, signal: AnySignal) -> Iterator[Missing]:
-        for asset in self.item.assets:
-            if asset.problem is None:
-                continue
-            for role in sorted(self.plan.roles_from(supposed_node(asset), signal)):
+        for asset in self._broken:
+            roles = {role for node in supposed_nodes(asset) for role in self.plan.roles_from(node, signal)}
+            for role in sorted(roles):
                 message = f"{asset.name}: {asset.problem_message or asset.problem}"
                 yield Missing(role=role, gap=Gap.FAILED, signal=ASSET, message=message)
 
+    @property
+    def _broken(self) -> Iterator[Asset]:
+        return (asset for asset in self.item.assets if asset.problem is not None)
 
-def supposed_node(asset: Asset) -> Node:
-    """What a broken file was meant to be: by its declared role, else its name's ending, else a recording."""
+
+def supposed_nodes(asset: Asset) -> tuple[Node, ...]:
+    """What a broken file was meant to be: by its declared role, else by its name's ending; else it could be anything."""
     if asset.role is not None:
-        return (asset.role.modality, asset.role)
+        return ((asset.role.modality, asset.role),)
     ending = asset.name.rpartition(".")[2].lower()
-    if ending in {"jpg", "jpeg", "png", "gif", "webp", "bmp", "tiff", "svg", "avif", "heic"}:
-        return (Modality.IMAGE, Role.PICTURE)
-    if ending in {"mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "ts"}:
-        return (Modality.VIDEO, Role.FILM)
-    if ending in {"txt", "lrc", "srt", "vtt"}:
-        return (Modality.TEXT, Role.LYRICS)
-    return (Modality.AUDIO, Role.RECORDING)
+    known = tuple(node for node, endings in _ENDINGS.items() if ending in endings)
+    return known or tuple(_ENDINGS)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ENDINGS: Mapping[Node, frozenset[str]] = {
+    (Modality.IMAGE, Role.PICTURE): _words("png apng jpg jpeg jpe jfif gif webp bmp tif tiff svg avif heic heif jxl"),
+    (Modality.AUDIO, Role.RECORDING): _words("mp3 m4a m4b aac flac wav aif aiff aifc caf wv amr oga ogg opus mka wma"),
+    (Modality.VIDEO, Role.FILM): _words("mp4 m4v mov qt 3gp mkv webm avi mpg mpeg vob ts mts m2ts flv wmv asf ogv ogg"),
+    (Modality.TEXT, Role.LYRICS): _words("txt lrc srt vtt"),
+}
+"""Endings that leave little doubt; a name of a stranger's that ends otherwise must not make its file count for less."""
 
 
 def failure_in(result: Result) -> Failure | None:

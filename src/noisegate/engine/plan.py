@@ -29,11 +29,6 @@ def looks_at(signal: AnySignal, node: Node) -> bool:
     return issubclass(_CLASSES[modality], signal.accepts) and (signal.spec.roles is None or role in signal.spec.roles)
 
 
-def node_of(part: Part) -> Node:
-    """The node of the graph that `part` stands on."""
-    return (part.modality, part.role)
-
-
 @dataclass(frozen=True)
 class Plan:
     """The graph of one catalogue: edges from extractors, nothing about any item."""

@@ -6,7 +6,7 @@ and where, so it quotes the upload and is personal data.
 
 from collections.abc import Iterable, Sequence
 
-from noisegate.core.decision import RESERVED_RULES, Decision, Explained
+from noisegate.core.decision import RESERVED_RULES, Decision
 from noisegate.core.evidence import Finding
 from noisegate.core.item import Item
 from noisegate.core.modality import Box, Modality, Role, Where
@@ -46,7 +46,7 @@ def statement_of_reasons(
     """
     if decision.action not in RESTRICTIONS:
         return None
-    carried = explained(decision, compiled, findings).findings
+    carried = carrying(decision, compiled, findings)
     notice = compiled.pack.notice
     return StatementOfReasons(
         item=item.id,
@@ -63,14 +63,14 @@ def statement_of_reasons(
     )
 
 
-def explained(decision: Decision, compiled: CompiledPack, findings: Iterable[Finding]) -> Explained:
-    """A decision with the findings its rule looked at and that reach the thresholds it names, strongest first."""
+def carrying(decision: Decision, compiled: CompiledPack, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings that a decision's rule looked at and that reach the thresholds it names, strongest first."""
     uses: Sequence[Use] = ()
     for rule, condition in zip(compiled.pack.rules, compiled.conditions, strict=True):
         if rule.id == decision.rule:
             uses = condition.uses
     carried = [finding for finding in findings if any(_carries(finding, use, compiled) for use in uses)]
-    return Explained(decision=decision, findings=tuple(sorted(carried, key=lambda finding: -finding.score)))
+    return tuple(sorted(carried, key=lambda finding: -finding.score))
 
 
 def describe(where: Where) -> str:

@@ -30,11 +30,16 @@ def route(item: Item, decisions: Sequence[Decision], taxonomy: Taxonomy | None =
     """The cases that decisions about one item open, most urgent first.
 
     A decision to review opens a blocking case in its queue, one for each queue, unless other packs block the item
-    wherever the decision holds. Decisions drawn into the audit lane open one case that blocks nothing.
+    wherever the decision holds: a block ends the matter, except where somebody's life or a child may be in danger, for
+    then a person must still act. Decisions drawn into the audit lane open one case that blocks nothing.
     """
     labels = taxonomy or default_taxonomy()
     cases: list[Case] = []
-    reviews = [d for d in decisions if d.action is Action.REVIEW and not _moot(d, decisions)]
+    reviews = [
+        d
+        for d in decisions
+        if d.action is Action.REVIEW and (priority(d.label, labels) >= LIFE or not _moot(d, decisions))
+    ]
     for queue in sorted({decision.queue for decision in reviews}):
         asked = [decision for decision in reviews if decision.queue == queue]
         urgency = max(priority(decision.label, labels) for decision in asked)

@@ -101,6 +101,7 @@ def video(
         )
         for n, pixels in enumerate(pictures)
     )
+    contents = [array.tobytes() for array in (*pictures, *(() if sound is None else (sound,)))]
     heard: AudioContent | None = None if sound is None else ArrayAudio(sound)
     length_s = max(len(shots) * seconds_each, 0.0 if sound is None else len(sound) / SAMPLE_RATE)
     return Video(
@@ -110,7 +111,7 @@ def video(
         width=shots[0].width if shots else 0,
         height=shots[0].height if shots else 0,
         content=ArrayVideo(shots, heard),
-        digest=digest_of(b"".join(pixels.tobytes() for pixels in pictures)),
+        digest=digest_of(repr((seconds_each, [p.shape for p in pictures])).encode() + b"".join(contents)),
     )
 
 
