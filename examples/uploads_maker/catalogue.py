@@ -131,7 +131,7 @@ def spoken_threat(folder: Path) -> dict[str, Any]:
         shows="a threat spoken in the middle of a harmless episode",
         how=f"voice {GUEST.name}; synthesised jingle; drawn cover",
         expect=Expect(
-            action="block",
+            action="review",
             at_least="review",
             why="a threat is spoken",
             evidence=[heard(THREAT, "audio.mp3", span, threat)],
