@@ -63,7 +63,7 @@ def choose(*places: Path) -> Account | None:
     raise UnavailableError(
         "PostgreSQL refuses to run as root, and this process may not change to another user (a container without "
         "CAP_SETUID, or with only one user mapped)",
-        hint="run noisegate as an ordinary user, or set DATABASE_URL to a PostgreSQL server",
+        hint="run noisegate as an ordinary user, or set NOISEGATE_DATABASE_URL to a PostgreSQL server",
     )
 
 

@@ -1,6 +1,6 @@
 """One database address in the spellings that the drivers want.
 
-`DATABASE_URL` may be written `postgresql://`, `postgres://` or `postgresql+psycopg://`. This module opens nothing.
+`NOISEGATE_DATABASE_URL` may be written `postgresql://`, `postgres://` or `postgresql+psycopg://`. This module opens nothing.
 """
 
 from noisegate.core.errors import InvalidInputError
@@ -20,7 +20,7 @@ def for_psycopg(url: str) -> str:
     scheme = url.partition("://")[0] if "://" in url else "(none)"
     raise InvalidInputError(
         f"the database address has the scheme `{scheme}`, and only PostgreSQL is supported",
-        hint="DATABASE_URL=postgresql://user:password@host/database",
+        hint="NOISEGATE_DATABASE_URL=postgresql://user:password@host/database",
     )
 
 

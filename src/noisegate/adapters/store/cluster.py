@@ -56,7 +56,7 @@ def prepare(pgdata: Path, *, durable: bool = True) -> Account | None:
             pgdata.parent,
             f"the data was made by PostgreSQL {found}, and this noisegate brings PostgreSQL {MAJOR}",
             hint=f"dump it with `pg_dump` of version {found} and restore it into a new data directory, "
-            "or serve it yourself and set DATABASE_URL",
+            "or serve it yourself and set NOISEGATE_DATABASE_URL",
         )
     return account
 
@@ -132,7 +132,7 @@ def _make(pgdata: Path, account: Account | None, *, durable: bool) -> None:
         raise trouble(
             pgdata.parent,
             f"PostgreSQL's `initdb` needs a user with a name, and user {os.geteuid()} has none on this machine",
-            hint="give it one in /etc/passwd, run noisegate as another user, or set DATABASE_URL",
+            hint="give it one in /etc/passwd, run noisegate as another user, or set NOISEGATE_DATABASE_URL",
         )
     maker = accounts.with_name() if account and not accounts.has_name(account.uid) else account
     programs = binaries.reachable(maker, near=pgdata.parent)

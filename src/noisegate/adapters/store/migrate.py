@@ -85,7 +85,7 @@ def check(url: str) -> None:
         row = None
     except psycopg.Error as error:
         raise UnavailableError(
-            f"the database does not answer: {str(error).strip()}", hint=f"check DATABASE_URL ({_without_password(url)})"
+            f"the database does not answer: {str(error).strip()}", hint=f"check NOISEGATE_DATABASE_URL ({_without_password(url)})"
         ) from error
     found = row[0] if row else ""
     if found != wanted:
@@ -175,7 +175,7 @@ def _connected(url: str) -> Iterator[tuple["Connection", "Config"]]:
         reason = str(error.orig).strip()
         raise UnavailableError(
             f"the schema of the database cannot be brought up to date: {reason}",
-            hint=f"check DATABASE_URL ({_without_password(url)}); its user must own the database, and the role "
+            hint=f"check NOISEGATE_DATABASE_URL ({_without_password(url)}); its user must own the database, and the role "
             f"`{APP_ROLE}` must exist or its user be allowed to make it (CREATE ROLE {APP_ROLE} NOLOGIN)",
         ) from error
     finally:

@@ -381,7 +381,7 @@ class Transaction:
             task: procrastinate's name of the task.
             args: its arguments, JSON types.
             queue: which workers take it.
-            priority: higher is sooner.
+            priority: higher is sooner; a multiple of 100, because workers count strikes below it.
             lock: jobs with the same lock run one after the other.
             queueing_lock: at most one job with it waits.
             at: not before this time.
