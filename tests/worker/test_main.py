@@ -13,12 +13,13 @@ import psycopg
 import pytest
 from small_world import HOLD, SmallSystem, small_settings
 
-from noisegate.core.errors import ConflictError
+from noisegate.core.errors import ConflictError, UnavailableError
 from noisegate.core.ids import ItemId
 from noisegate.core.item import GateState, ItemKind
 from noisegate.core.modality import Role
 from noisegate.flows.submit import Submission
 from noisegate.worker.main import prepare, work
+from noisegate.worker.queue import JobQueue
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_a_job_that_outlived_many_workers_is_left(system: SmallSystem, database_
     """It is probably what killed them; its item follows `on_deadline`."""
     item = submit(system, "an alarm", deadline_s=0.0)
     with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL, attempts = 4")
+        connection.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL, priority = -4")
 
     async def steps() -> None:
         await until(lambda: system.store.gate(item).state is GateState.IN_REVIEW)
@@ -152,6 +153,50 @@ def test_a_job_that_outlived_many_workers_is_left(system: SmallSystem, database_
 
     while_working(system, steps)
     assert system.store.gate(item).why == "deadline"
+
+
+def test_being_handed_back_and_outages_do_not_wear_a_job_out(system: SmallSystem, database_url: str) -> None:
+    """Only deaths of workers and faults do: a job that was interrupted often is still done when a worker dies."""
+    item = submit(system, "an alarm")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL, attempts = 40")
+
+    async def steps() -> None:
+        await until(lambda: system.store.gate(item).state is GateState.BLOCKED)
+
+    while_working(system, steps)
+
+
+@pytest.mark.parametrize(("error", "state"), [(UnavailableError("no disk"), "todo"), (KeyError("a fault"), "failed")])
+def test_a_job_waits_for_what_is_away_as_long_as_it_takes(
+    system: SmallSystem, database_url: str, error: Exception, state: str
+) -> None:
+    """An item must not be published unseen because the file store was away for an hour; a fault is not endless."""
+    submit(system, "an alarm")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE procrastinate_jobs SET attempts = 40, priority = -5")
+
+    def fail(_item: ItemId) -> None:
+        raise error
+
+    def status() -> Any:
+        with psycopg.connect(database_url) as connection:
+            return connection.execute(
+                "SELECT status, scheduled_at < now() + interval '2 minutes' FROM procrastinate_jobs WHERE attempts > 40"
+            ).fetchone()
+
+    async def steps() -> None:
+        queue = JobQueue(database_url, assess=fail, jobs=1)
+        stop = asyncio.Event()
+        async with queue.opened():
+            working = asyncio.create_task(queue.work(stop))
+            await until(lambda: status() is not None)
+            stop.set()
+            await working
+
+    asyncio.run(steps())
+    assert status()[0] == state
+    assert state == "failed" or status()[1]
 
 
 def test_stopping_hands_unfinished_jobs_back(

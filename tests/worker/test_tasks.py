@@ -47,6 +47,19 @@ def test_a_deadline_moves_the_gate_too(system: SmallSystem) -> None:
     assert moves == [1]
 
 
+def test_a_deadline_is_kept_when_the_files_are_away(system: SmallSystem, tmp_path: Path) -> None:
+    """What was found in them in time still counts."""
+    file = tmp_path / "lyrics.txt"
+    file.write_text("an alarm")
+    sent = File(name=file.name, digest=digest_of(file.read_bytes()), role=Role.LYRICS, path=file)
+    item = submit(system, "listen", files=(sent,), deadline_s=0.0)
+    system.item_assessor.assess(system.store.item(item).item)  # killed before it could record
+    system.blobs.remove(sent.digest)
+    Tasks(system).decide(item)
+    gate = system.store.gate(item)
+    assert (gate.state, gate.why) == (GateState.BLOCKED, "deadline")
+
+
 def test_an_erased_item_is_not_assessed(system: SmallSystem) -> None:
     """Its job may still be waiting when it is erased."""
     item = submit(system, "an alarm")

@@ -59,7 +59,7 @@ def decide_now(store: DeadlineStore, assessor: Assessor, item: ItemId) -> GateCh
 
     Args:
         store: Where it is kept.
-        assessor: Whose packs decide; its runner is not asked for anything.
+        assessor: Whose packs decide; its runner is not asked for anything, and no file is read.
         item: Its id.
 
     Raises:

@@ -2,7 +2,11 @@
 
 Jobs are put in the queue by the store, in the transaction of whatever they are about. Here they are taken out. A job
 whose worker stopped beating is given to another one; after `_LIVES` deaths it is left, because it is probably the job
-that kills. Its item is then decided by the packs' `on_deadline`.
+that kills. Its item is then decided by the packs' `on_deadline`. What is only away (the database, the files) is waited
+for as long as it takes: a long outage must not end with items that nobody looked at.
+
+The strikes of a job, deaths and faults, are kept in its priority, one less for each, because procrastinate's own count
+also grows whenever a job is handed back or put off. So a job that fails lets others go first.
 """
 
 import asyncio
@@ -34,10 +38,14 @@ _PATIENCE_S = 60.0
 _AGAIN_S = 0.3
 _POLL_S = 2.0
 """Seconds after which a worker looks for jobs without having been told; a retried job is found no later."""
-_FAILURES = 6
-"""Attempts after which a job that keeps raising is left, about ten minutes after the first."""
+_LONGEST_PAUSE_S = 60.0
+"""Seconds between two looks whether what was away is there again."""
+_FAULTS = 5
+"""Strikes after which a job that raises is left, about ten minutes after the first."""
 _LIVES = 4
-"""Workers a job may outlive."""
+"""Strikes after which a job whose worker died is left."""
+_RANK = 100
+"""What puts jobs before others on purpose are multiples of this; the rest of a priority counts strikes."""
 
 log = structlog.get_logger()
 
@@ -107,11 +115,11 @@ class JobQueue:
             raise UnavailableError(f"the job queue does not answer: {error}") from error
         for job in stalled:
             try:
-                if job.attempts >= _LIVES:
+                if _strikes(job) >= _LIVES:
                     await self.app.job_manager.finish_job(job, status=Status.FAILED, delete_job=False)
                     log.error("a job was left: its workers died", job=job.task_name, arguments=job.task_kwargs)
                 else:
-                    await self.app.job_manager.retry_job(job)
+                    await self.app.job_manager.retry_job(job, priority=job.priority - 1)
                     log.warning("a job of a dead worker is tried again", job=job.task_name, arguments=job.task_kwargs)
                     revived += 1
             except ConnectorException as error:  # another worker was faster, or the database is away
@@ -124,16 +132,25 @@ class JobQueue:
 
 
 class _Patience(BaseRetryStrategy):
-    """When a job that raised is tried again: 2, 8, 32... seconds later."""
+    """When a job that raised is tried again: 2, 8, 32... seconds later, and every minute for what is only away."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         """See procrastinate."""
         if isinstance(exception, (asyncio.CancelledError, procrastinate.exceptions.JobAborted)):
             return RetryDecision(retry_in={"seconds": 0})  # we are stopping; somebody else may have it now
-        if job.attempts >= _FAILURES:
+        if isinstance(exception, UnavailableError):
+            pause = min(_LONGEST_PAUSE_S, 2.0 * 4 ** min(job.attempts, 3))
+            log.warning("a job waits", job=job.task_name, arguments=job.task_kwargs, reason=exception.message)
+            return RetryDecision(retry_in={"seconds": int(pause)})
+        strikes = _strikes(job)
+        if strikes >= _FAULTS:
             log.error("a job was left: it keeps failing", job=job.task_name, arguments=job.task_kwargs)
             return None
-        return RetryDecision(retry_in={"seconds": 2 * 4**job.attempts})
+        return RetryDecision(retry_in={"seconds": 2 * 4**strikes}, priority=job.priority - 1)
+
+
+def _strikes(job: Job) -> int:
+    return -job.priority % _RANK
 
 
 class _SteadyConnector(procrastinate.PsycopgConnector):

@@ -60,8 +60,8 @@ class Tasks:
             self.moved()
 
     def decide(self, item: ItemId) -> None:
-        """The deadline of an item has come. Raises as `assess`."""
-        change = decide_now(self.system.store, self.system.item_assessor, item)
+        """The deadline of an item has come; its files may be away. Raises as `assess`."""
+        change = decide_now(self.system.store, self.system.deadline_assessor, item)
         if change is not None:
             log.info("decided at the deadline", item=item, state=change.state.value)
             self.moved()
