@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noisegate.adapters.media.answers import PcmInfo
+from noisegate.adapters.media.answers import FilmInfo, PcmInfo
 from noisegate.adapters.media.guard import MediaGuard
 from noisegate.adapters.media.spool import PcmFile
 from noisegate.adapters.prober import read_text
@@ -44,7 +44,7 @@ Ten covers or forty frames; one that was dropped is decoded again, which costs a
 
 
 DAMAGED_SHARE = 0.02
-"""Packets of a recording that may be damaged, 0..1, before it counts as not fully heard: a cut at either end of a stream
+"""Packets of a recording or film that may be damaged, 0..1, before it counts as not fully heard or seen: a cut at either end of a stream
 costs one or two, and a player skips them."""
 
 
@@ -216,14 +216,7 @@ class StoredAudio:
 
     def damage(self) -> MediaError | None:
         """See `core.modality.AudioContent`."""
-        info = self._decode()[1]
-        if info.truncated:
-            message = f"the file ends too soon: after {info.duration_s:.1f} seconds there is nothing more to hear"
-            return MediaError(message, kind="truncated")
-        if info.damaged_packets > DAMAGED_SHARE * info.packets:
-            message = f"{info.damaged_packets} of {info.packets} pieces of the sound are damaged and could not be heard"
-            return MediaError(message, kind="decode_failed")
-        return None
+        return _damage(self._decode()[1], "the sound", "heard")
 
     def _decode(self) -> tuple[PcmFile, PcmInfo]:
         with self._lock:
@@ -248,12 +241,14 @@ class StoredVideo:
         self._path = path
         self._folder = folder
         self._kept = kept
+        self._damage: MediaError | None = None
 
     def frames(self, *, per_minute: int, at_most: int) -> Sequence[Frame]:
         """See `core.modality.VideoContent`."""
         folder = self._folder / "frames"
         folder.mkdir(exist_ok=True)
-        chosen = self._media.frames(self._path, folder, per_minute=per_minute, max_frames=at_most, max_side=FRAME_SIDE)
+        looked = self._media.frames(self._path, folder, per_minute=per_minute, max_frames=at_most, max_side=FRAME_SIDE)
+        self._damage = _damage(looked, "the film", "seen")
         return [
             Frame(
                 start_s=frame.time_s,
@@ -262,8 +257,12 @@ class StoredVideo:
                 height=frame.height,
                 content=StoredImage(self._media, frame.path, self._kept),
             )
-            for frame in chosen
+            for frame in looked.frames
         ]
+
+    def damage(self) -> MediaError | None:
+        """See `core.modality.VideoContent`."""
+        return self._damage
 
     def soundtrack(self) -> StoredAudio | None:
         """See `core.modality.VideoContent`."""
@@ -274,6 +273,17 @@ class StoredVideo:
 
 def _written(role: Role, text: str) -> Text:
     return Text(id=PartId(role.value), role=role, digest=digest_of(text.encode("utf-8", "surrogatepass")), text=text)
+
+
+def _damage(info: PcmInfo | FilmInfo, what: str, perceived: str) -> MediaError | None:
+    """Why a file that was read is not all that it should be; None when it is."""
+    if info.truncated:
+        message = f"{what} ends too soon: after {info.duration_s:.1f} seconds there is no more to be {perceived}"
+        return MediaError(message, kind="truncated")
+    if info.damaged_packets > DAMAGED_SHARE * info.packets:
+        message = f"{info.damaged_packets} of {info.packets} pieces of {what} are damaged and could not be {perceived}"
+        return MediaError(message, kind="decode_failed")
+    return None
 
 
 def _again(problem: MediaError) -> MediaError:

@@ -68,6 +68,10 @@ class ArrayVideo:
         """The first `at_most` moments."""
         return self.shots[:at_most]
 
+    def damage(self) -> MediaError | None:
+        """None: what is in memory is whole."""
+        return None
+
     def soundtrack(self) -> AudioContent | None:
         """The sound, or None for a silent film."""
         return self.sound

@@ -205,6 +205,10 @@ class VideoContent(Protocol):
         """Key frames and scene starts without near-duplicates, in time order. Raises MediaError."""
         ...
 
+    def damage(self) -> MediaError | None:
+        """Why the frames chosen last are not from all that the film should hold; None when they are."""
+        ...
+
     def soundtrack(self) -> AudioContent | None:
         """The sound, or None for a silent film. Raises MediaError."""
         ...

@@ -1,6 +1,8 @@
 import io
 from collections.abc import Sequence
+from fractions import Fraction
 
+import av
 import made_media as made
 import numpy as np
 import pytest
@@ -186,6 +188,36 @@ def test_half_a_film_gives_what_there_is() -> None:
     data = made.film(cuts([1, 2, 3, 4]), fps=FPS, form="matroska", options={"g": "8"})
     found, _ = chosen(data[: len(data) * 6 // 10])
     assert 1 <= len(found.shots) < 4
+
+
+@pytest.mark.parametrize(("form", "codec"), [("matroska", "libx264"), ("webm", "libvpx"), ("flv", "flv")])
+def test_a_film_cut_short_says_so(form: str, codec: str) -> None:
+    """What was in the rest of it, nobody has seen."""
+    data = made.film(cuts([1, 2, 3, 4, 5]), fps=FPS, form=form, codec=codec)
+    assert not chosen(data)[0].truncated
+    assert chosen(data[: len(data) * 4 // 10])[0].truncated
+
+
+def test_sound_that_outlasts_the_picture_cuts_no_film_short() -> None:
+    """A file's length is that of its longest stream."""
+    data = made.film(cuts([1]), fps=FPS, sound=made.tone(12.0), form="matroska")
+    assert not chosen(data)[0].truncated
+
+
+def test_a_picture_that_is_shown_for_long_stands_for_all_of_that_time() -> None:
+    """A film of one frame: its packet says how long."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        frame = av.VideoFrame.from_image(made.scene(1))
+        frame.pts, frame.time_base = 0, Fraction(1, 10)
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            packet.duration = int(40 / packet.time_base)
+            container.mux(packet)
+    found, _ = chosen(out.getvalue())
+    assert [(shot.time_s, shot.end_s) for shot in found.shots] == [(0.0, 40.0)]
+    assert not found.truncated
 
 
 def test_sound_alone_has_no_film() -> None:

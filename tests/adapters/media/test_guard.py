@@ -59,7 +59,7 @@ def test_every_operation_answers(guard: MediaGuard, song: Path, tmp_path: Path) 
     pixels = guard.image(put(tmp_path, made.saved(made.scene(1), "PNG"), "cover.png"), max_side=100)
     assert (pixels.shape, pixels.dtype) == ((56, 100, 3), np.uint8)
     film = put(tmp_path, made.film([made.scene(1)] * 8 + [made.scene(2)] * 8), "film.mp4")
-    frames = guard.frames(film, tmp_path, max_side=160)
+    frames = guard.frames(film, tmp_path, max_side=160).frames
     assert [(frame.index, frame.time_s, frame.end_s, frame.why) for frame in frames] == [
         (0, 0.0, 1.0, "start"),
         (1, 1.0, 2.0, "scene"),

@@ -203,6 +203,13 @@ def test_damaged_packets_are_skipped_and_counted() -> None:
     assert pitch(samples[-30_000:-5_000]) == pytest.approx(440, abs=2)
 
 
+def test_the_sound_of_a_film_cut_short_says_so() -> None:
+    """Matroska keeps a stream's length among its tags: the container's may be that of the picture."""
+    whole = made.film([made.scene(1)] * 80, sound=made.tone(10.0), form="matroska")
+    assert not decoded(whole)[0].truncated
+    assert decoded(whole[: len(whole) * 6 // 10])[0].truncated
+
+
 def test_more_damage_than_allowed_is_a_failure() -> None:
     """What is left is not what would be heard."""
     data = made.m4a(made.tone(60.0), faststart=True)

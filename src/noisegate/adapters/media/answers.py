@@ -113,6 +113,9 @@ class Shots:
     duration_s: float
     packets: int
     damaged_packets: int
+    """Of `packets`, how many did not decode."""
+    truncated: bool
+    """The headers claim clearly more than there was to see."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,3 +135,17 @@ class FrameInfo:
     path: Path
     why: str
     """`start`, `scene` (a cut, or something appearing at once) or `change` (it moved into this)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmInfo:
+    """What came of looking through one film."""
+
+    frames: tuple[FrameInfo, ...]
+    duration_s: float
+    """Seconds until the last picture ends."""
+    packets: int
+    damaged_packets: int
+    """Of `packets`, how many did not decode; what they showed was not seen."""
+    truncated: bool
+    """The headers claim clearly more than there was to see."""

@@ -20,9 +20,11 @@ from noisegate.adapters.media.opening import (
     check_pixels,
     checked_codec,
     container_seconds,
+    falls_short,
     film_streams,
     identify,
     opened,
+    stream_seconds,
 )
 from noisegate.adapters.media.packets import Decoder
 from noisegate.core.errors import MediaError
@@ -65,11 +67,16 @@ def shots(
             album.look(time_s, frame)
         if not reel.end_s:
             raise reel.decoder.nothing("pictures")
+        claimed = stream_seconds(stream)
+        if claimed is None and not container.streams.audio:  # else it may be the length of the sound
+            claimed = container_seconds(container)
+        end_s = max(reel.end_s, min(reel.decoder.reached_s, limits.max_duration_s))  # a still may be one long packet
         return Shots(
-            shots=album.shots(reel.end_s),
-            duration_s=reel.end_s,
+            shots=album.shots(end_s),
+            duration_s=end_s,
             packets=reel.decoder.packets,
             damaged_packets=reel.decoder.damaged,
+            truncated=reel.decoder.broke_off or falls_short(claimed, end_s),
         )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from noisegate.adapters.media import wire
-from noisegate.adapters.media.answers import FrameInfo, PcmInfo, Probe, Shots, Size
+from noisegate.adapters.media.answers import FilmInfo, FrameInfo, PcmInfo, Probe, Shots, Size
 from noisegate.adapters.media.limits import Limits
 from noisegate.adapters.media.process import ChildProcess, disk_full
 from noisegate.core.errors import InvalidInputError, MediaError, UnavailableError, UnknownNameError
@@ -155,7 +155,7 @@ class MediaGuard:
         per_minute: int = 12,
         max_frames: int = 300,
         max_side: int = 1280,
-    ) -> list[FrameInfo]:
+    ) -> FilmInfo:
         """Choose the pictures of a film that are worth looking at and write them as JPEGs.
 
         Args:
@@ -166,7 +166,7 @@ class MediaGuard:
             max_side: Pixels of the longer side.
 
         Raises:
-            MediaError: any of `answers.KINDS`.
+            MediaError: any of `answers.KINDS`; a truncated or damaged film with something in it is no error, see `FilmInfo`.
             UnknownNameError: there is no such file.
             UnavailableError: the disk is full.
         """
@@ -196,7 +196,13 @@ class MediaGuard:
                         why=shot.why,
                     )
                 )
-            return frames
+            return FilmInfo(
+                frames=tuple(frames),
+                duration_s=found.duration_s,
+                packets=found.packets,
+                damaged_packets=found.damaged_packets,
+                truncated=found.truncated,
+            )
 
     def _probe(self, file: int, declared_name: str | None) -> Probe:
         return _read(Probe, self._ask("probe", (file,), None, {"declared_name": declared_name}))

@@ -5,6 +5,7 @@ Runs in the child. Used by everything that decodes; knows containers and streams
 
 import errno
 import os
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ FILM_CODECS = _words(
     "av1 libdav1d dnxhd dvvideo flv h263 h264 hevc mjpeg mpeg1video mpeg2video mpeg4 msmpeg4 msmpeg4v1 msmpeg4v2 "
     "msmpeg4v3 prores theora vc1 vp8 vp9 libvpx libvpx-vp9 wmv1 wmv2 wmv3"
 )
+_CLOCK = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d{1,9})?)", re.ASCII)
+_SHORTER = (2.0, 0.05)  # seconds, and share of the claimed length, that may be missing before we call it truncated
 _READ_BYTES = 1 << 18  # one call from libavformat into Python per quarter megabyte
 _UNKNOWN_LENGTH = 0x7FFF_0000  # a WAV header that says two gigabytes or more was written to a pipe
 _ESTIMATED = frozenset({"aac", "amr"})  # no length in the file: libavformat divides its size by the first bit rate
@@ -196,6 +199,19 @@ def container_seconds(container: Any) -> float | None:
     """The length by libavformat, which may be an estimate; None when unknown."""
     microseconds = container.duration
     return None if microseconds is None or microseconds <= 0 else microseconds / 1e6
+
+
+def stream_seconds(stream: Any) -> float | None:
+    """How long the headers say one stream is; None when they do not. Matroska keeps it among the tags."""
+    if stream.duration is not None and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    clock = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
+    return None if clock is None else int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
+
+
+def falls_short(claimed_s: float | None, there_s: float) -> bool:
+    """Whether clearly less is there than was claimed."""
+    return claimed_s is not None and claimed_s - there_s > max(_SHORTER[0], _SHORTER[1] * claimed_s)
 
 
 def check_sound(sample_rate: int, channels: int, limits: Limits) -> None:

@@ -23,6 +23,8 @@ class Decoder:
         """With something in them, so far."""
         self.damaged = 0
         """Of those, how many did not decode."""
+        self.reached_s = 0.0
+        """Where the last packet ends, in seconds from the stream's own beginning."""
         self.broke_off = False
         """The container itself could not be read to its end."""
 
@@ -46,6 +48,7 @@ class Decoder:
             if packet is None:
                 return
             self.packets += packet.size > 0
+            self._reach(packet)
             try:
                 yield from packet.decode()
             except MemoryError:
@@ -73,6 +76,12 @@ class Decoder:
                 f"{self.damaged} of the first {self.packets} packets do not decode{why}; at most {bound:.0%} may be damaged",
                 kind="decode_failed",
             )
+
+    def _reach(self, packet: Any) -> None:
+        at = packet.dts if packet.pts is None else packet.pts
+        if at is not None and packet.time_base:
+            end = at + (packet.duration or 0) - (self._stream.start_time or 0)
+            self.reached_s = max(self.reached_s, float(end * packet.time_base))
 
     def _count(self, error: Exception) -> None:
         self.damaged += 1

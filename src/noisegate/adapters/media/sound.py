@@ -17,9 +17,11 @@ from noisegate.adapters.media.opening import (
     check_sound,
     claimed_seconds,
     codec_name,
+    falls_short,
     film_streams,
     identify,
     opened,
+    stream_seconds,
 )
 from noisegate.adapters.media.packets import Decoder
 from noisegate.core.modality import SAMPLE_RATE
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 _JITTER_S = 0.25  # timestamps within this of the sample count are rounding and codec delay, not holes
 _ANTIPHASE = 0.01  # mid over side power, -20 dB: a mono mix would hide what stereo listeners hear
 _AUDIBLE_POWER = 1e-7
-_SHORTER = (2.0, 0.05)  # seconds, and share of the claimed length, that may be missing before we call it truncated
 
 
 def pcm(file: BinaryIO, size_bytes: int, out: BinaryIO, limits: Limits) -> PcmInfo:
@@ -47,7 +48,7 @@ def pcm(file: BinaryIO, size_bytes: int, out: BinaryIO, limits: Limits) -> PcmIn
         stream = best_sound(container)
         codec = codec_name(stream)
         alone = not film_streams(container)
-        own = None if stream.duration is None else float(stream.duration * stream.time_base)
+        own = stream_seconds(stream)
         reader = _Reader(container, stream, limits)
         desk: _Desk | None = None
         for frame, gap_s in reader.frames():
@@ -63,14 +64,13 @@ def pcm(file: BinaryIO, size_bytes: int, out: BinaryIO, limits: Limits) -> PcmIn
         # The container's own length may be that of the picture.
         claimed = own if not alone and own else (claimed_seconds(container, family, file) if alone else None)
     duration = samples / SAMPLE_RATE
-    missing = (claimed or 0.0) - duration
     return PcmInfo(
         duration_s=duration,
         samples=samples,
         codec=codec,
         packets=reader.decoder.packets,
         damaged_packets=reader.decoder.damaged,
-        truncated=reader.decoder.broke_off or missing > max(_SHORTER[0], _SHORTER[1] * (claimed or 0.0)),
+        truncated=reader.decoder.broke_off or falls_short(claimed, duration),
         padded_s=round(desk.padded_s, 3),
         antiphase_share=desk.antiphase / samples,
         loudness=desk.meter.loudness(),

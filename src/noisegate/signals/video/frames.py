@@ -10,7 +10,7 @@ from typing import Any
 
 from noisegate.core.content import ArrayImage, ArrayVideo
 from noisegate.core.modality import Frame, Image, Modality, Origin, Role, Video, Where
-from noisegate.core.signal import Cost, Example, Parts, Signal, SignalSpec
+from noisegate.core.signal import Cost, Example, Failure, Parts, Signal, SignalSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,11 @@ class Frames(Signal[Video, Parts]):
 
     def _one(self, part: Video) -> Parts:
         frames = part.content.frames(per_minute=self.per_minute, at_most=self.at_most)
-        return Parts(parts=tuple(_picture(frame, part.origin.where.start_s or 0.0) for frame in frames))
+        damage = part.content.damage()
+        return Parts(
+            parts=tuple(_picture(frame, part.origin.where.start_s or 0.0) for frame in frames),
+            lacking=None if damage is None else Failure(kind=damage.kind, message=damage.message),
+        )
 
     @classmethod
     def examples(cls) -> Sequence[Example]:
