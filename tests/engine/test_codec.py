@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -43,6 +44,13 @@ def test_a_restored_stretch_of_sound_reads_from_the_recording_it_was_cut_from() 
     restored = result_from_json(result_to_json(Parts(parts=(SPEECH,))), PARENT)
     assert isinstance(restored, Parts)
     assert restored.parts[0].content is PARENT.content  # type: ignore[attr-defined]
+
+
+def test_sound_that_was_not_cut_from_its_parent_is_not_stored() -> None:
+    """A voice separated from its music would come back with the music."""
+    separated = replace(SPEECH, content="a voice alone")  # type: ignore[arg-type]  # not read
+    assert storable(Parts(parts=(SPEECH,)), PARENT)
+    assert not storable(Parts(parts=(separated,)), PARENT)
 
 
 def test_failures_that_may_go_away_and_pictures_on_disk_are_not_stored() -> None:

@@ -13,12 +13,19 @@ from noisegate.core.modality import Anchor, Audio, Box, Origin, Part, Role, Text
 from noisegate.core.signal import Facts, Failure, Parts, Result, Scores
 
 
-def storable(result: Result) -> bool:
-    """Whether `result` may be kept: no failure that could go away, nothing that lives in a scratch folder."""
+def storable(result: Result, part: Part | None = None) -> bool:
+    """Whether `result` may be kept: no failure that could go away, nothing that lives in a scratch folder.
+
+    Args:
+        result: What a signal gave.
+        part: What it was computed on; sound that was not cut from it (a separated voice, say) is not kept.
+    """
     if isinstance(result, Failure):
         return not result.retryable
     if isinstance(result, Parts):
-        return (result.lacking is None or not result.lacking.retryable) and all(_keeps(part) for part in result.parts)
+        return (result.lacking is None or not result.lacking.retryable) and all(
+            _keeps(made, part) for made in result.parts
+        )
     return True
 
 
@@ -83,5 +90,7 @@ def _part(stored: Mapping[str, Any], parent: Part) -> Part:
     return Audio(role=role, origin=origin, duration_s=stored["duration_s"], content=content)
 
 
-def _keeps(part: Part) -> bool:
-    return isinstance(part, Text) or (isinstance(part, Audio) and part.role.value not in {"soundtrack", "recording"})
+def _keeps(made: Part, parent: Part | None) -> bool:
+    if isinstance(made, Audio) and isinstance(parent, Audio):
+        return made.content is parent.content
+    return isinstance(made, Text) or (isinstance(made, Audio) and made.role.value not in {"soundtrack", "recording"})

@@ -72,7 +72,7 @@ class Driver:
         return remembered, [w for w in work if _key(w) not in stored]
 
     def _remember(self, answers: Iterable[Done]) -> None:
-        fresh = {_key(done): done.result for done in answers if not done.cached and storable(done.result)}
+        fresh = {_key(done): done.result for done in answers if not done.cached and storable(done.result, done.part)}
         if fresh:
             self.cache.put(fresh)
 

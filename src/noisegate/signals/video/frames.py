@@ -25,7 +25,9 @@ class Frames(Signal[Video, Parts]):
         cost=Cost(cpu_s=2.0, tier=1),
         extra="video",
         licence="Apache-2.0",
-        limits="Something shown for a moment between two chosen frames is not seen; in a long film they lie further apart.",
+        limits="Something shown for a moment between two chosen frames is not seen; in a long film they lie further apart. "
+        "A picture that comes back is kept once, with the time of its first showing. Subtitles kept as text in the file are "
+        "not read.",
     )
     per_minute: int = 12
     """At most this many in any minute: one every five seconds."""
