@@ -15,7 +15,7 @@ FINDING = {"label", "score", "signal", "version", "fingerprint", "role", "modali
 
 def picture(path: Path, seed: int = 1) -> Path:
     """A picture with enough in it to be found again."""
-    small = np.random.default_rng(seed).integers(0, 255, (6, 8, 3)).astype("uint8")
+    small = np.random.default_rng(seed).integers(0, 255, (24, 32, 3)).astype("uint8")
     Image.fromarray(small).resize((320, 240), Image.Resampling.BICUBIC).save(path)
     return path
 
