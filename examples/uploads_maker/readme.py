@@ -30,7 +30,7 @@ fractions of the picture, span of characters).
 
 The voices are `{HOST.name}`, `{GUEST.name}` (English) and `{GERMAN.name}` (German). Flite and its voices come under a
 free licence of the MIT kind; what espeak-ng speaks belongs to whoever made it speak. The synthesisers are needed only
-to make the media, not to use them. The same tools give the same files.
+to make the media, not to use them. The same tools give the same sound and pictures; the bytes of a film may differ.
 
 ## Long recordings
 
