@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from noisegate.adapters.runners import local
 from noisegate.adapters.runners.local import LocalRunner
 from noisegate.core.errors import MediaError, NotInstalledError, UnavailableError
+from noisegate.core.evidence import Evidence
 from noisegate.core.ids import PartId
 from noisegate.core.modality import Role, Text
 from noisegate.core.ports import Done, Work
@@ -121,6 +123,35 @@ def test_a_part_that_breaks_its_batch_fails_alone(runner: LocalRunner) -> None:
     done = runner.run(work(Probe(), "0.1", "broken", "bug", "0.9"))
     kinds = [d.result.kind if isinstance(d.result, Failure) else "scores" for d in done]
     assert kinds == ["scores", "truncated", "crashed", "scores"]
+
+
+UNFIT = {
+    "numpy": Scores(values={"bad": np.float32(0.5)}),  # type: ignore[dict-item]  # what a signal must not do
+    "no number": Scores(values={"bad": 0.5}, evidence={"bad": (Evidence(score=float("nan")),)}),
+    "too high": Scores(values={"bad": 0.5}, evidence={"bad": (Evidence(score=7.0),)}),
+}
+
+
+@dataclass(frozen=True)
+class Unfit(Signal[Text, Scores]):
+    """Gives what the text names."""
+
+    spec = SPEC
+
+    def run(self, model: Any, batch: Sequence[Text]) -> Sequence[Scores]:
+        return [UNFIT[part.text] for part in batch]
+
+    @classmethod
+    def examples(cls) -> Sequence[Example]:
+        return ()
+
+
+@pytest.mark.parametrize("words", UNFIT)
+def test_a_score_that_no_record_can_hold_is_a_failure(runner: LocalRunner, words: str) -> None:
+    """It would take the whole item's decisions with it when they are written down."""
+    (done,) = runner.run(work(Unfit(), words))
+    assert isinstance(done.result, Failure)
+    assert done.result.kind == "invalid_result"
 
 
 @pytest.mark.parametrize("score", ["1.5", "-0.1", "nan"])

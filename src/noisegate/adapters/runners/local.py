@@ -256,9 +256,12 @@ def _checked(result: Result, signal: Signal[Any, Any]) -> Result:
     if isinstance(result, Failure):
         return result
     if isinstance(result, Scores) and spec.labels:
-        if set(result.values) == set(spec.labels) and all(0.0 <= score <= 1.0 for score in result.values.values()):
+        places = [place.score for found in result.evidence.values() for place in found]
+        if set(result.values) == set(spec.labels) and all(map(_is_share, [*result.values.values(), *places])):
             return result
-        message = f"`{spec.name}` gave {dict(result.values)}; declared are scores from 0 to 1 for {sorted(spec.labels)}"
+        wrong_places = [score for score in places if not _is_share(score)][:3]
+        shown = f"{dict(result.values)}" + (f" with places that score {wrong_places}" if wrong_places else "")
+        message = f"`{spec.name}` gave {shown}; declared are scores from 0 to 1 for {sorted(spec.labels)}"
     elif isinstance(result, Facts) and spec.facts:
         wrong = {
             name: v for name, v in result.values.items() if name not in spec.facts or not _fits(v, spec.facts[name])
@@ -275,6 +278,11 @@ def _checked(result: Result, signal: Signal[Any, Any]) -> Result:
     else:
         message = f"`{spec.name}` is a {spec.kind.value} and gave {type(result).__name__}"
     return Failure(kind="invalid_result", message=message)
+
+
+def _is_share(score: object) -> bool:
+    """Whether a score is a number from 0 to 1 that a record can hold; numpy's own are not."""
+    return isinstance(score, (int, float)) and 0.0 <= score <= 1.0
 
 
 def _fits(value: FactValue, kind: FactType) -> bool:
