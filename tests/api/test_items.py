@@ -1,14 +1,18 @@
 import hashlib
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
-from small_world import SmallSystem
+from small_world import ByEnding, SmallSystem
 from starlette.testclient import TestClient
 
 from noisegate.core.ids import ItemId, digest_of
+from noisegate.core.item import Asset
+from noisegate.core.modality import Role
 
 SONG = {"kind": "track", "title": "A quiet evening"}
 
@@ -83,6 +87,40 @@ def test_the_same_again_is_the_same_item(admin: TestClient) -> None:
     assert keyed[0].json()["id"] != first.json()["id"]
     other = post(admin, {**SONG, "title": "Another"}, Idempotency_Key="upload-1")
     assert (other.status_code, other.json()["error"]["code"]) == (409, "conflict")
+
+
+def test_an_empty_idempotency_key_is_none(admin: TestClient) -> None:
+    """Otherwise everybody who sends the header without a value would get one item."""
+    assert admin.post("/v1/items", json=SONG, headers={"idempotency-key": ""}).status_code == 422
+
+
+def test_a_name_that_cannot_exist_is_refused(admin: TestClient) -> None:
+    """The database could not even look for it."""
+    assert admin.get("/v1/items/a%00b").status_code == 422
+    assert admin.get("/v1/decisions", params={"item": "\0"}).status_code == 422
+
+
+def test_uploads_that_take_long_hold_up_nobody_else(admin: TestClient, system: SmallSystem) -> None:
+    """However many: looking at files and copying them has hands of its own."""
+    released, begun = threading.Event(), threading.Semaphore(0)
+
+    class Slow(ByEnding):
+        def asset(self, path: str, *, name: str, role: Role | None) -> Asset:
+            begun.release()
+            released.wait(20)
+            return super().asset(path, name=name, role=role)
+
+    object.__setattr__(system.submitter, "prober", Slow())
+    with ThreadPoolExecutor(60) as callers:
+        uploads = [callers.submit(post, admin, SONG, ("file", f"{n}.txt", b"la")) for n in range(50)]
+        while begun.acquire(timeout=0.3):
+            pass  # until no more are taken up
+        reading = callers.submit(admin.get, "/v1/items")
+        try:
+            assert reading.result(timeout=5).status_code == 200
+        finally:
+            released.set()
+        assert {upload.result().status_code for upload in uploads} == {202}
 
 
 def test_two_keys_do_not_see_each_others_uploads_as_their_own(visitor: TestClient, key_for: Callable[..., str]) -> None:

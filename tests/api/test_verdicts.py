@@ -1,6 +1,8 @@
 import base64
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
@@ -53,6 +55,20 @@ def test_a_broken_picture_is_missing_and_not_harmless(admin: TestClient, system:
 def test_what_cannot_be_judged_is_refused(admin: TestClient, said: dict[str, object], status: int) -> None:
     """With what is allowed."""
     assert admin.post("/v1/verdicts", json=said).status_code == status
+
+
+def test_the_deadline_counts_from_when_the_question_came(admin: TestClient, app: FastAPI) -> None:
+    """Waiting for a free hand is waiting too."""
+
+    class Busy(ThreadPoolExecutor):
+        def submit(self, call: Any, /, *args: Any, **kwargs: Any) -> Any:
+            threading.Event().wait(0.06)
+            return super().submit(call, *args, **kwargs)
+
+    with Busy(1) as judges:
+        object.__setattr__(app.state.api, "judges", judges)
+        verdict = admin.post("/v1/verdicts", json={"text": "a quiet evening", "deadline_ms": 50}).json()
+    assert (verdict["settled"], verdict["action"]) == (False, "review")
 
 
 def test_many_callers_get_their_own_answers(admin: TestClient) -> None:

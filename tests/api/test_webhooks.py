@@ -48,3 +48,9 @@ def test_private_addresses_need_the_setting(admin: TestClient, system: SmallSyst
     for url in ("http://127.0.0.1:9000/", "https://169.254.169.254/latest", "https://[::1]/"):
         answer = admin.post("/v1/webhooks", json={"url": url})
         assert answer.status_code == 422
+
+
+def test_a_kind_that_never_happens_is_refused(admin: TestClient) -> None:
+    """A misspelt one would silently mean nothing."""
+    said = {"url": "https://hooks.example.org/x", "kinds": ["item.relesed"]}
+    assert admin.post("/v1/webhooks", json=said).status_code == 422

@@ -104,6 +104,20 @@ def test_recording_the_same_again_changes_nothing(
     assert [rows(database_url, table) for table in tables] == before
 
 
+def test_nothing_is_kept_of_an_item_that_was_erased_while_it_was_assessed(
+    store: Store, judge: Assessor, submit: Submit, database_url: str
+) -> None:
+    """What its words said must not come back."""
+    item = submit("a doubtful word")
+    assessment = assessed(store, judge, item)
+    with store.transaction() as tx:
+        tx.erase(item, why="asked for")
+    recorded = record(store, assessment)
+    assert (recorded.number, recorded.change) == (None, None)
+    assert [rows(database_url, table) for table in ("findings", "parts", "notices", "assessment_details")] == [0] * 4
+    assert store.gate(item).deadline_at is None
+
+
 def test_a_later_assessment_supersedes_and_moves_the_gate_again(store: Store, judge: Assessor, submit: Submit) -> None:
     """Late results count; the earlier ones stay on record, and nobody has to look any more."""
     item = submit("a quiet evening")

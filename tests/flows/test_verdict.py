@@ -1,5 +1,7 @@
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from noisegate.core.ids import Digest, digest_of
 from noisegate.core.modality import Role
 from noisegate.core.policy import Action
 from noisegate.flows.submit import LONGEST_TEXT, File
-from noisegate.flows.verdict import Judge, Question, Tally
+from noisegate.flows.verdict import Judge, LedgerTransaction, Question, Tally
 
 
 def pictures(paths: Mapping[Digest, str]) -> ByHand:
@@ -121,6 +123,28 @@ def test_verdicts_are_counted_in_the_ledger(judge: Judge, store: Store, now: lis
         ("manners", "otherwise", 3),
     }
     assert {(d["rule"], d["count"]) for d in second["decided"]} == {("clear", 1), ("otherwise", 1)}
+
+
+def test_counts_are_written_once_by_two_who_write_at_once(judge: Judge, store: Store) -> None:
+    """The last writing at the end may meet one that has not finished."""
+    judge.verdict(said("an alarm"))
+    inside, both = threading.Event(), threading.Event()
+
+    class Slow:
+        @contextmanager
+        def transaction(self, *, actor: str = "system") -> Iterator[LedgerTransaction]:
+            with store.transaction(actor=actor) as tx:
+                yield tx
+                inside.set()
+                both.wait(0.1)
+
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(judge.tally.write, Slow())
+        inside.wait(5)
+        second = judge.tally.write(store)
+        both.set()
+        assert (first.result(), second) == (1, 0)
+    assert len(store.ledger.after()) == 1
 
 
 def test_counts_stay_when_they_could_not_be_written(judge: Judge, store: Store) -> None:

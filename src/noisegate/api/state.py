@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from anyio import CapacityLimiter
 from fastapi import Request
 
 from noisegate.api.intake import Incoming, Limits
@@ -10,6 +11,8 @@ from noisegate.api.keys import Keyring
 from noisegate.api.live import Live
 from noisegate.system import System
 
+_UPLOADS_AT_ONCE = 16
+"""Uploads that are looked at and kept at a time; the others wait here and not in the threads that answer everybody."""
 _VERDICTS_AT_ONCE = 64
 """Threads that wait for verdicts; the signals' lanes do the work, so waiting threads cost little."""
 
@@ -23,6 +26,7 @@ class Api:
     incoming: Incoming
     limits: Limits
     live: Live
+    uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_UPLOADS_AT_ONCE))
     judges: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_VERDICTS_AT_ONCE, thread_name_prefix="verdict")
     )

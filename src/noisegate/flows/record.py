@@ -42,6 +42,10 @@ class RecordingTransaction(Protocol):
         """Where the item stands; nobody else concludes anything about it until this commits."""
         ...
 
+    def is_erased(self, item: ItemId) -> bool:
+        """Whether its contents were removed."""
+        ...
+
     def repeats(self, assessment: Assessment) -> bool:
         """Whether the item's latest assessment came to the same decisions from the same findings."""
         ...
@@ -86,7 +90,7 @@ class Recorded:
     """What came of recording."""
 
     number: int | None
-    """Of the assessment; None when it was known already, or came too late to matter."""
+    """Of the assessment; None when it was known already, or came too late: the item was decided, or erased."""
     change: GateChange | None
     """The step the gate took; None when it stayed."""
 
@@ -106,7 +110,7 @@ def record(store: RecordingStore, assessment: Assessment, *, why: str = ASSESSME
     item = assessment.item.id
     with store.transaction() as tx:
         gate = tx.lock_gate(item)
-        if why == DEADLINE and gate.state is not GateState.HELD:
+        if tx.is_erased(item) or (why == DEADLINE and gate.state is not GateState.HELD):
             tx.clear_deadline(item)
             return Recorded(number=None, change=None)
         number = None

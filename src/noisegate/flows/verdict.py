@@ -34,7 +34,7 @@ class Question:
     surface: str = "comments"
     declared: Mapping[str, str | bool] = field(default_factory=dict)
     deadline_s: float = 1.0
-    """Seconds after which packs that are still open follow their `on_deadline`."""
+    """Seconds after which packs that are still open follow their `on_deadline`; none are left when it is not above 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +127,7 @@ class Tally:
         """Start at nothing; `clock` gives seconds since 1970."""
         self._clock = clock
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._counts: Counter[tuple[str, int, str, str]] = Counter()
         self._verdicts = 0
         self._since = clock()
@@ -143,6 +144,10 @@ class Tally:
         Raises:
             UnavailableError: the database went away; the counts stay for the next time.
         """
+        with self._writing:
+            return self._write(store)
+
+    def _write(self, store: LedgerStore) -> int:
         with self._lock:
             counts, verdicts, since = dict(self._counts), self._verdicts, self._since
         if not verdicts:

@@ -1,3 +1,4 @@
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,6 +51,18 @@ def test_a_copy_is_kept_and_not_the_file_itself(blobs: ObjectBlobs, tmp_path: Pa
     digest = keep(blobs, tmp_path, b"as submitted")
     (tmp_path / "upload").write_bytes(b"changed later")
     assert read(blobs, digest) == b"as submitted"
+
+
+def test_what_a_killed_process_had_half_written_goes_after_a_day(tmp_path: Path) -> None:
+    """And what another process is writing now stays."""
+    folder = tmp_path / "blobs"
+    ObjectBlobs(folder=folder)
+    old, young = folder / "drafts" / "old", folder / "drafts" / "young"
+    old.write_bytes(b"half")
+    young.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    ObjectBlobs(folder=folder)
+    assert list((folder / "drafts").iterdir()) == [young]
 
 
 def test_an_unknown_digest_says_how_to_send_the_file(blobs: ObjectBlobs) -> None:

@@ -138,6 +138,24 @@ def test_an_answer_after_the_time_is_no_acceptance(serve: Callable[[Answer], str
     done.set()
 
 
+def test_finding_the_address_is_on_the_same_clock(serve: Callable[[Answer], str]) -> None:
+    """Otherwise a slow name server lets a delivery outlive its lease, and an old event arrives after a newer one."""
+    heard: list[str] = []
+
+    def hear(request: BaseHTTPRequestHandler) -> None:
+        heard.append(request.path)
+        status(200)(request)
+
+    def slow(_host: str, _port: int) -> list[str]:
+        threading.Event().wait(0.15)
+        return ["127.0.0.1"]
+
+    outbox = WebhookOutbox(private=True, timeout_s=0.1, resolver=slow)
+    with pytest.raises(UnavailableError, match=r"not answered after 0\.1 s"):
+        outbox.deliver(address=serve(hear), secret=SECRET, event_id="evt_1", body=b"{}")
+    assert heard == []
+
+
 def test_a_receiver_that_drips_its_answer_is_left_at_the_same_time(serve: Callable[[Answer], str]) -> None:
     """Each byte comes quickly; the whole never does."""
     done = threading.Event()

@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+from running import until
 
 from noisegate.adapters.store.outbox import Outbox
 from noisegate.adapters.store.records import Delivery
@@ -96,6 +97,20 @@ def test_a_delivery_whose_worker_died_is_taken_again_when_its_lease_ends(store: 
     assert taken(outbox.take(lease_s=0)) == ["a:1"]
 
 
+def test_who_reports_after_the_lease_does_not_disturb_who_has_it_now(store: Store, outbox: Outbox) -> None:
+    """A late failure neither sends it a third time nor gives it up; a late success is a success."""
+    emit(store, "a", 1)
+    (late,) = outbox.take(lease_s=0)
+    (present,) = outbox.take(lease_s=60)
+    outbox.postpone(late, retry_in_s=0, error="it took too long")
+    assert outbox.take() == []
+    outbox.give_up(late, error="it took too long")
+    assert [delivery.state for delivery in outbox.deliveries()] == ["pending"]
+    outbox.delivered(late)
+    outbox.postpone(present, retry_in_s=0, error="it took too long")
+    assert [delivery.state for delivery in outbox.deliveries()] == ["delivered"]
+
+
 def test_nothing_is_taken_for_an_endpoint_that_has_enough_to_do(store: Store, outbox: Outbox) -> None:
     """A slow receiver holds up nobody else."""
     (slow,) = outbox.endpoints()
@@ -138,6 +153,26 @@ def test_what_is_owed_to_a_removed_endpoint_is_given_up(store: Store, outbox: Ou
     assert outbox.next_due_in_s() is None
     with pytest.raises(UnknownNameError, match=endpoint.id):
         outbox.remove_endpoint(endpoint.id)
+
+
+def test_an_event_at_the_very_moment_of_a_removal_is_not_owed(store: Store, outbox: Outbox) -> None:
+    """It was addressed before, and committed after, the removal began."""
+    (endpoint,) = outbox.endpoints()
+    removal = threading.Thread(target=outbox.remove_endpoint, args=(endpoint.id,))
+    with store.transaction() as tx:
+        tx.emit("a:1", kind="item.released", item=ItemId("a"), body={})
+        tx.flush()
+        removal.start()
+        until(lambda: waits(store))
+    removal.join()
+    assert outbox.next_due_in_s() is None
+
+
+def waits(store: Store) -> bool:
+    """Whether somebody waits for a lock."""
+    with store.transaction() as tx:
+        row = tx.connection.execute("SELECT count(*) AS n FROM pg_locks WHERE NOT granted").fetchone()
+    return row is not None and row["n"] > 0
 
 
 def test_settled_deliveries_can_be_forgotten_and_owed_ones_cannot(store: Store, outbox: Outbox) -> None:

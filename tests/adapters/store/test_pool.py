@@ -10,7 +10,7 @@ from noisegate.adapters.store.migrate import migrate
 from noisegate.adapters.store.pool import Pool
 from noisegate.adapters.store.server import PostgresServer
 from noisegate.adapters.store.store import Store
-from noisegate.core.errors import UnavailableError
+from noisegate.core.errors import InvalidInputError, UnavailableError
 
 
 @pytest.fixture
@@ -28,6 +28,12 @@ def test_work_is_done_under_the_role_that_owns_nothing(pool: Pool) -> None:
     assert row is not None
     assert row["name"] == "noisegate_app"
     assert row["now"].tzname() == "UTC"
+
+
+def test_what_no_text_can_hold_is_the_askers_fault(pool: Pool) -> None:
+    """A NUL in a name that is looked for."""
+    with pytest.raises(InvalidInputError, match="NUL"), pool.connection() as connection:
+        connection.execute("SELECT %s", ["a\x00b"])
 
 
 def test_waiting_for_a_connection_ends(pool: Pool) -> None:

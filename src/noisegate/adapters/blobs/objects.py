@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ _CHUNK = 1 << 20
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _ONE_WRITE = 32 << 20
 """Bytes up to which an object store gets a create-only write: obstore holds such a file in memory."""
+_DRAFTS = "drafts"
 _SETTLING = timedelta(hours=24)
 """What is younger may be waiting for the item that refers to it."""
 
@@ -50,6 +52,7 @@ class ObjectBlobs:
         self._folder = folder.resolve() if folder is not None else None
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _tidy_drafts(self._folder / _DRAFTS)
         self._store = _remote(str(url)) if self._folder is None else LocalStore(str(self._folder))
 
     def put_file(self, digest: Digest, path: str) -> None:
@@ -61,7 +64,7 @@ class ObjectBlobs:
         key = _key(digest)
         try:
             if self._folder is not None:
-                _create(self._folder / key, Path(path))
+                _create(self._folder / key, Path(path), drafts=self._folder / _DRAFTS)
             elif Path(path).stat().st_size <= _ONE_WRITE:
                 obstore.put(self._store, key, Path(path), mode="create")
             elif self.size(digest) is None:  # written in parts, appears whole; a race writes the same bytes twice
@@ -134,12 +137,21 @@ def _remote(url: str) -> ObjectStore:
         ) from error
 
 
-def _create(target: Path, source: Path) -> None:
+def _tidy_drafts(folder: Path) -> None:
+    """Make the folder where files are written before they are there, and remove what killed processes left in it."""
+    folder.mkdir(exist_ok=True, mode=0o700)
+    for draft in folder.iterdir():
+        with suppress(FileNotFoundError):
+            if draft.stat().st_mtime < time.time() - _SETTLING.total_seconds():
+                draft.unlink()
+
+
+def _create(target: Path, source: Path, *, drafts: Path) -> None:
     """Copy `source` to `target` unless that exists; whoever looks sees nothing or the whole file."""
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.NamedTemporaryFile(prefix=".new-", dir=target.parent) as new:
+    with tempfile.NamedTemporaryFile(dir=drafts) as new:
         with source.open("rb") as old:
             shutil.copyfileobj(old, new, _CHUNK)
         new.flush()

@@ -61,6 +61,7 @@ class WebhookOutbox:
             receiver = parse(address, private=self._private)
         except InvalidInputError as error:  # allowed when it was registered, not any more
             raise UnavailableError(error.message, hint=error.hint) from error
+        until = time.monotonic() + self._timeout_s
         addresses = resolve(receiver, private=self._private, resolver=self._resolver)[:_ATTEMPTED]
         headers = {
             "content-type": "application/json",
@@ -68,16 +69,18 @@ class WebhookOutbox:
             **signed(secret, event_id=event_id, at=int(self._clock()), body=body),
         }
         try:
-            asyncio.run(self._send(receiver, addresses, headers, body))
+            asyncio.run(self._send(receiver, addresses, headers, body, until=until))
         except TimeoutError as error:
             raise UnavailableError(f"`{receiver.host}` had not answered after {self._timeout_s:g} s") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise UnavailableError(f"`{receiver.host}` could not be reached: {_words(error)}") from error
 
-    async def _send(self, receiver: Receiver, addresses: Sequence[str], headers: dict[str, str], body: bytes) -> None:
+    async def _send(
+        self, receiver: Receiver, addresses: Sequence[str], headers: dict[str, str], body: bytes, *, until: float
+    ) -> None:
         url = httpx.URL(receiver.url)
         async with (
-            asyncio.timeout(self._timeout_s),
+            asyncio.timeout(until - time.monotonic()),
             httpx.AsyncClient(verify=self._tls, trust_env=False, follow_redirects=False, timeout=None) as client,  # noqa: S113 - the clock above covers everything
         ):
             for address in addresses:

@@ -53,9 +53,10 @@ class Outbox:
         with self._pool.connection() as connection:
             if connection.execute(_SQL["remove_endpoint"], {"endpoint_id": endpoint}).fetchone() is None:
                 raise UnknownNameError(f"no endpoint is called `{endpoint}`")
-            connection.execute(_SQL["drop_pending"], {"endpoint_id": endpoint})
             body = {"endpoint": endpoint}
             ledger.append(connection, [NewEntry(kind="endpoint_removed", item=None, actor=actor, body=body)])
+            # After the ledger's lock: whoever was addressing an event to it under that lock has committed.
+            connection.execute(_SQL["drop_pending"], {"endpoint_id": endpoint})
 
     def endpoints(self) -> list[Endpoint]:
         """Every endpoint in use, oldest first."""
@@ -135,7 +136,7 @@ class Outbox:
             connection.execute(_SQL["prune_events"], {"days": days})
 
     def _report(self, statement: str, delivery: Delivery, **values: Any) -> None:
-        named = {"position": delivery.position, "endpoint_id": delivery.endpoint}
+        named = {"position": delivery.position, "endpoint_id": delivery.endpoint, "attempts": delivery.attempts}
         if isinstance(values.get("error"), str):
             values["error"] = values["error"].replace("\x00", "")[:1000]
         with self._pool.connection() as connection:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from noisegate.adapters.store.address import for_psycopg
 from noisegate.adapters.store.migrate import APP_ROLE
-from noisegate.core.errors import UnavailableError
+from noisegate.core.errors import InvalidInputError, UnavailableError
 
 if TYPE_CHECKING:
     import psycopg
@@ -53,6 +53,7 @@ class Pool:
         Raises:
             UnavailableError: the server does not answer, or went away meanwhile; nothing was committed, unless the
                 answer to the commit itself was lost.
+            InvalidInputError: a value that no column can hold, for example a text with a NUL.
         """
         import psycopg
         from psycopg_pool import PoolTimeout
@@ -64,6 +65,10 @@ class Pool:
             raise UnavailableError("no connection to the database became free in time") from error
         except psycopg.OperationalError as error:
             raise UnavailableError(f"the database does not answer: {str(error).strip()}") from error
+        except psycopg.DataError as error:
+            if error.sqlstate is not None:  # the server's word is about our statement, not about the value
+                raise
+            raise InvalidInputError(f"the database cannot hold what was sent: {error}") from error
 
     @contextmanager
     def own_connection(self) -> Iterator["Connection"]:

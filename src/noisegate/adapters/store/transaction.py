@@ -136,6 +136,10 @@ class Transaction:
         """
         return gate_from(self._lock_gate(item))
 
+    def is_erased(self, item: ItemId) -> bool:
+        """Whether the item's contents were removed. Sure only while its gate is locked."""
+        return self.connection.execute(_ITEMS["erased"], {"item_id": item}).fetchone() is not None
+
     def repeats(self, assessment: Assessment) -> bool:
         """Whether the latest assessment of the item came to the same decisions from the same findings."""
         named = {"item_id": assessment.item.id}

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Path, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from noisegate.api.answers import Answer, documented
 from noisegate.api.errors import errors
@@ -55,5 +55,6 @@ async def _keep(request: Request, digest: str | None) -> Answer:
             raise InvalidInputError(
                 f"the bytes that came have the digest {arrived.digest}, not {digest}", hint="send the file again"
             )
-        await run_in_threadpool(here.system.blobs.put_file, arrived.digest, str(arrived.path))
+        put = here.system.blobs.put_file
+        await to_thread.run_sync(put, arrived.digest, str(arrived.path), limiter=here.uploads)
     return Answer({"digest": arrived.digest, "size": arrived.size}, status_code=201)

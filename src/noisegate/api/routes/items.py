@@ -1,10 +1,11 @@
 """Uploads: send them, look at them."""
 
+from functools import partial
 from pathlib import PurePath
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
-from starlette.concurrency import run_in_threadpool
 
 from noisegate.adapters.store.records import StoredItem, StoredPart
 from noisegate.adapters.store.store import Store
@@ -86,6 +87,7 @@ async def submit_item(
     idempotency_key: Annotated[
         str | None,
         Header(
+            min_length=1,
             max_length=200,
             description="Names this request: repeating it under the same key gives the same item. Without one, the "
             "same content gives the same item.",
@@ -105,9 +107,8 @@ async def submit_item(
         else:
             body = await receive_small(request, here.limits.item_bytes, what="the item")
             submission = _submission(parsed(ItemIn, body, where="body"), [])
-        accepted = await run_in_threadpool(
-            here.system.submitter.submit, submission, owner=owner(key), key=idempotency_key
-        )
+        submit = partial(here.system.submitter.submit, submission, owner=owner(key), key=idempotency_key)
+        accepted = await to_thread.run_sync(submit, limiter=here.uploads)
     return _accepted(accepted)
 
 

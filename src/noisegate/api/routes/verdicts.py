@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -31,18 +32,18 @@ async def give_verdict(request: Request, _key: Submitting, said: VerdictIn) -> A
     """
     here = api(request)
     began = time.perf_counter()
-    assessment = await asyncio.get_running_loop().run_in_executor(here.judges, _judge, here, said)
+    assessment = await asyncio.get_running_loop().run_in_executor(here.judges, _judge, here, said, began)
     return Answer({**_shape(assessment), "took_ms": round((time.perf_counter() - began) * 1000, 2)})
 
 
-def _judge(here: Api, said: VerdictIn) -> Assessment:
+def _judge(here: Api, said: VerdictIn, began: float) -> Assessment:
     question = Question(
         texts=said.texts,
         kind=said.kind,
         markets=frozenset(said.markets),
         surface=said.surface,
         declared={name: value for name, value in said.declared.model_dump().items() if value is not None},
-        deadline_s=said.deadline_ms / 1000,
+        deadline_s=said.deadline_ms / 1000 - (time.perf_counter() - began),
     )
     if said.picture is None:
         return here.system.judge.verdict(question)
@@ -55,7 +56,7 @@ def _with_picture(question: Question, sent: PictureIn, place: Place) -> Question
         raise InvalidInputError("the picture has no bytes", hint="`picture.data` is the file in base64")
     arrived = place.keep(sent.data)
     picture = File(name=sent.name, digest=arrived.digest, role=Role.PICTURE, path=arrived.path)
-    return Question(**{**question.__dict__, "pictures": (picture,)})
+    return replace(question, pictures=(picture,))
 
 
 def _shape(assessment: Assessment) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
 from noisegate.api.keys import Scope
-from noisegate.core.item import WORLDWIDE, ItemKind
+from noisegate.core.item import WORLDWIDE, GateState, ItemKind
 from noisegate.core.modality import Role
 
 M = TypeVar("M", bound=BaseModel)
@@ -29,6 +29,10 @@ class FileRole(StrEnum):
     LYRICS = Role.LYRICS.value
     DESCRIPTION = Role.DESCRIPTION.value
     COMMENT = Role.COMMENT.value
+
+
+_STEPS = "|".join(state.value for state in GateState if state is not GateState.HELD)
+"""What receivers can be told of: every state that an item can move to."""
 
 
 def _upper(markets: list[str]) -> list[str]:
@@ -173,7 +177,7 @@ class WebhookIn(Model):
         str, Field(max_length=2048, description="An `https` address.", examples=["https://hooks.example.org/noisegate"])
     ]
     kinds: Annotated[
-        list[Annotated[str, Field(pattern=r"^item\.[a-z_]+$")]],
+        list[Annotated[str, Field(pattern=rf"^item\.({_STEPS})$")]],
         Field(
             max_length=20,
             description="Which events: `item.released`, `item.labelled`, `item.age_gated`, `item.limited`, "

@@ -92,6 +92,9 @@ SELECT item_id FROM gates WHERE deadline_at <= now() ORDER BY deadline_at LIMIT 
 -- name: gate_counts
 SELECT state, count(*) AS items FROM gates GROUP BY state
 
+-- name: erased
+SELECT item_id FROM items WHERE item_id = %(item_id)s AND erased_at IS NOT NULL
+
 -- name: mark_erased
 UPDATE items SET erased_at = now() WHERE item_id = %(item_id)s AND erased_at IS NULL RETURNING item_id
 

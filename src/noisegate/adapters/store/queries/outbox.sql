@@ -37,12 +37,13 @@ UPDATE deliveries SET state = 'delivered', delivered_at = now(), error = NULL
 WHERE position = %(position)s AND endpoint_id = %(endpoint_id)s AND state = 'pending'
 
 -- name: postponed
+-- Not by a worker whose lease ran out: another one has it now.
 UPDATE deliveries SET due_at = now() + make_interval(secs => %(retry_in_s)s), error = %(error)s
-WHERE position = %(position)s AND endpoint_id = %(endpoint_id)s AND state = 'pending'
+WHERE position = %(position)s AND endpoint_id = %(endpoint_id)s AND state = 'pending' AND attempts = %(attempts)s
 
 -- name: given_up
 UPDATE deliveries SET state = 'given_up', error = %(error)s
-WHERE position = %(position)s AND endpoint_id = %(endpoint_id)s AND state = 'pending'
+WHERE position = %(position)s AND endpoint_id = %(endpoint_id)s AND state = 'pending' AND attempts = %(attempts)s
 
 -- name: next_due
 SELECT EXTRACT(epoch FROM min(due_at) - now())::float8 AS seconds FROM deliveries WHERE state = 'pending'
