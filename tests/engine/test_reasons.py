@@ -86,6 +86,13 @@ def test_only_what_the_rule_looked_at_and_found_enough_of_is_named() -> None:
     assert carrying(decided(scores(0.1)), PACK, [finding()]) == ()
 
 
+def test_for_the_highest_score_the_place_that_has_it_is_named() -> None:
+    """A comparison with `max` is not carried by everything that was noticed at all."""
+    pack = pack_of(Line(when="max(moderation.threat) >= 0.9"))
+    decision = evaluate(pack, inputs({"moderation.threat": scores(0.95)}), ITEM.id)
+    assert carrying(decision, pack, [finding(score=0.3), finding(score=0.95)]) == (finding(score=0.95),)
+
+
 @pytest.mark.parametrize(
     ("places", "end"), [(3, "”."), (4, "”; and in 1 more place."), (6, "”; and in 3 more places.")]
 )

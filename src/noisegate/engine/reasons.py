@@ -64,12 +64,17 @@ def statement_of_reasons(
 
 
 def carrying(decision: Decision, compiled: CompiledPack, findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings that a decision's rule looked at and that reach the thresholds it names, strongest first."""
+    """The findings that a decision's rule looked at and that reach the thresholds it names, strongest first.
+
+    Where it names none (`max`), the findings that made the value.
+    """
     uses: Sequence[Use] = ()
     for rule, condition in zip(compiled.pack.rules, compiled.conditions, strict=True):
         if rule.id == decision.rule:
             uses = condition.uses
-    carried = [finding for finding in findings if any(_carries(finding, use, compiled) for use in uses)]
+    seen = tuple(findings)
+    least = [(use, _least(use, (f for f in seen if _looks_at(use, f, compiled)))) for use in uses]
+    carried = (f for f in seen if any(f.score >= score and _looks_at(use, f, compiled) for use, score in least))
     return tuple(sorted(carried, key=lambda finding: -finding.score))
 
 
@@ -101,14 +106,16 @@ def in_words(finding: Finding) -> str:
     return f"in {name}{_aside(place)} we saw it"
 
 
-def _carries(finding: Finding, use: Use, compiled: CompiledPack) -> bool:
+def _looks_at(use: Use, finding: Finding, compiled: CompiledPack) -> bool:
     variable = compiled.variables[use.variable]
-    threshold = use.argument if isinstance(use.argument, float) else 0.0
-    return (
-        (finding.signal, finding.output) == (variable.signal, variable.output)
-        and use.concerns(finding.role)
-        and finding.score >= threshold
-    )
+    return (finding.signal, finding.output) == (variable.signal, variable.output) and use.concerns(finding.role)
+
+
+def _least(use: Use, looked_at: Iterable[Finding]) -> float:
+    """The score from which a finding carries a use."""
+    if isinstance(use.argument, float):
+        return use.argument
+    return max((finding.score for finding in looked_at), default=0.0)
 
 
 def _facts(decision: Decision, carried: Sequence[Finding], taxonomy: Taxonomy) -> str:
