@@ -61,7 +61,7 @@ def _misfit(
         return "mislabelled", f"given as {role.value}, which must be {role.modality.value}, and it is {modality.value}"
     if modality is Modality.TEXT:
         if size > MAX_TEXT_BYTES:
-            return "too_large", f"{size} bytes of text; at most {MAX_TEXT_BYTES} are read"
+            return "too_large", f"{size:,} bytes of text; at most {MAX_TEXT_BYTES:,} are read"
         try:
             read_text(file)
         except UnicodeDecodeError as error:
