@@ -86,3 +86,15 @@ def test_words_are_read_without_marks_that_are_no_words(tmp_path: Path) -> None:
     """A byte-order mark is none, and NUL cannot be kept."""
     written(tmp_path / "x", b"\xef\xbb\xbfa\x00b")
     assert read_text(tmp_path / "x") == "a\ufffdb"
+
+
+@pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP"])
+def test_a_picture_that_moves_is_not_taken_for_its_first_frame(prober: MediaProber, tmp_path: Path, form: str) -> None:
+    """Ten milliseconds of white would hide whatever comes after them."""
+    shown = [Image.new("RGB", (40, 30), colour) for colour in ("white", "red")]
+    shown[0].save(tmp_path / "x", form, save_all=True, append_images=shown[1:], duration=[10, 5000])
+    asset = prober.asset(str(tmp_path / "x"), name=f"cover.{form.lower()}", role=Role.COVER)
+    assert (asset.problem, asset.role) == ("unsupported", Role.COVER)
+    assert "moves" in (asset.problem_message or "")
+    shown[0].save(tmp_path / "x", form)
+    assert prober.asset(str(tmp_path / "x"), name=f"cover.{form.lower()}", role=Role.COVER).problem is None

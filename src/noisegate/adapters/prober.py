@@ -59,6 +59,8 @@ def _misfit(
         return "unsupported", f"a {probe.container} file is neither text, picture, sound nor film"
     if role is not None and role.modality is not modality:
         return "mislabelled", f"given as {role.value}, which must be {role.modality.value}, and it is {modality.value}"
+    if probe.animated:  # its first frame says nothing of the others
+        return "unsupported", "a picture that moves; still pictures are looked at, and films"
     if modality is Modality.TEXT:
         if size > MAX_TEXT_BYTES:
             return "too_large", f"{size:,} bytes of text; at most {MAX_TEXT_BYTES:,} are read"
