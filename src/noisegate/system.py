@@ -44,6 +44,11 @@ if TYPE_CHECKING:
     from noisegate.flows.verdict import Judge
 
 
+_MOST_CONNECTIONS = 20
+"""Of one process, for its jobs, which compute more than they ask: an API and a worker with the most `jobs` that are
+allowed stay within the hundred connections that PostgreSQL takes."""
+
+
 class System:
     """One installation: settings turned into things that work. Use as a context manager."""
 
@@ -153,7 +158,8 @@ class System:
             raise UnavailableError(
                 "no database is set", hint="start the platform with `noisegate up`, or set NOISEGATE_DATABASE_URL"
             )
-        return self._open.enter_context(Store(self.settings.database_url, size=self.settings.jobs + 12))
+        size = min(self.settings.jobs, _MOST_CONNECTIONS) + 12
+        return self._open.enter_context(Store(self.settings.database_url, size=size))
 
     @cached_property
     def blobs(self) -> "ObjectBlobs":

@@ -106,6 +106,15 @@ def test_one_item_can_be_followed_alone(client: httpx.Client, system: SmallSyste
     assert {event["data"]["item"] for event in told} == {mine}
 
 
+def test_a_message_that_makes_no_sense_does_not_silence_the_others(client: httpx.Client, system: SmallSystem) -> None:
+    """Whoever may log in to the database can say anything there."""
+    with client.stream("GET", "/v1/events") as response:
+        with system.store.transaction() as tx:
+            tx.connection.execute("SELECT pg_notify('noisegate_progress', 'nonsense')")
+        client.post("/v1/items", json={"title": "an alarm"})
+        assert until(events(response), "submitted")
+
+
 @pytest.mark.parametrize("header", ["x", "-1", "1.5", "9" * 30, "²"])
 def test_a_number_that_is_none_is_refused(client: httpx.Client, header: str) -> None:
     """Rather than silently beginning at the start."""

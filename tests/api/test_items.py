@@ -254,6 +254,13 @@ def test_ten_megabytes_of_words_are_an_item_like_any_other(admin: TestClient, sy
     assert system.blobs.size(item["assets"][0]["digest"]) == 10_000_000
 
 
+def test_many_fields_together_are_no_larger_than_one_may_be(admin: TestClient) -> None:
+    """They wait in memory until the form is complete."""
+    parts = [(f'form-data; name="f{n}"', b"x" * 3_000_000) for n in range(6)]
+    answer = admin.post("/v1/items", content=raw_form(*parts), headers=RAW)
+    assert answer.status_code == 413
+
+
 def test_more_words_than_that_are_too_many(admin: TestClient) -> None:
     """Bounded, by announced and by real length."""
     body = b'{"title": "' + b"x" * (17 << 20) + b'"}'

@@ -131,13 +131,29 @@ def test_one_deadline_that_fails_holds_up_no_other() -> None:
         if item == "bad":
             raise UnavailableError("not now")
 
-    deadlines = Deadlines(lambda: [ItemId("bad"), ItemId("good")], decide, clock=lambda: now[0])
+    deadlines = Deadlines(lambda limit: [ItemId("bad"), ItemId("good")][:limit], decide, clock=lambda: now[0])
     asyncio.run(deadlines.round())
     asyncio.run(deadlines.round())
     assert decided == ["bad", "good", "good"]
     now[0] = 31.0
     asyncio.run(deadlines.round())
     assert decided == ["bad", "good", "good", "bad", "good"]
+
+
+def test_many_deadlines_that_cannot_be_carried_out_hold_up_no_other() -> None:
+    """Though they wait longest, and only so many are looked at in a round."""
+    decided: list[str] = []
+
+    def decide(item: ItemId) -> None:
+        if item.startswith("bad"):
+            raise UnavailableError("not now")
+        decided.append(item)
+
+    due = [*(ItemId(f"bad {n}") for n in range(250)), ItemId("good")]
+    deadlines = Deadlines(lambda limit: due[:limit], decide, clock=lambda: 0.0)
+    for _ in range(3):
+        asyncio.run(deadlines.round())
+    assert decided == ["good"]
 
 
 def test_a_round_that_fails_is_followed_by_the_next() -> None:

@@ -8,7 +8,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -73,8 +73,9 @@ class Incoming:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for path in folder.iterdir():
-            if path.stat().st_mtime < time.time() - _ABANDONED_S:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process of the API was faster
+                if path.stat().st_mtime < time.time() - _ABANDONED_S:
+                    path.unlink()
 
     @contextmanager
     def place(self) -> "Iterator[Place]":
@@ -224,6 +225,8 @@ class _FormReader:
     _disposition: bytes = b""
     _open: tuple[str, str | None] = ("", None)
     _data: bytearray = field(default_factory=bytearray)
+    _in_memory: int = 0
+    """Bytes of all fields."""
     _writer: _Writer | None = None
     _pending: list[Any] = field(default_factory=list)
 
@@ -288,8 +291,9 @@ class _FormReader:
             await self._writer.write(data)
             return
         self._data += data
-        if len(self._data) > self.limits.item_bytes:
-            raise _too_large(f"the field {self._open[0][:100]!r}", self.limits.item_bytes)
+        self._in_memory += len(data)
+        if self._in_memory > self.limits.item_bytes:
+            raise _too_large(f"the form up to the field {self._open[0][:100]!r}", self.limits.item_bytes)
 
     async def _part_end(self) -> None:
         name, file_name = self._open

@@ -153,6 +153,9 @@ class Live:
             except UnavailableError as error:
                 log.warning("events cannot be heard; listening again", reason=error.message)
                 self._stop.wait(_AGAIN_S)
+            except Exception:  # one message that makes no sense must not be the last
+                log.exception("what the database said was not understood; listening again")
+                self._stop.wait(_AGAIN_S)
 
     def _catch_up(self) -> None:
         while page := self._ledger.after(self._seq, limit=_PAGE):

@@ -25,6 +25,8 @@ from noisegate.worker.tasks import Tasks
 _DEADLINES_S = 1.0
 _REVIVAL_S = 3.0
 _HOUSEKEEPING_S = 600.0
+_FILES_S = 6 * 3600.0
+"""Every file is looked at, which takes long where there are millions, and none is due before a day has passed."""
 _EVENTS_KEPT_D = 30
 _RESULTS_KEPT_D = 90
 _FAILED_JOBS_KEPT_H = 24 * 7
@@ -79,12 +81,14 @@ async def work(system: System, install_signals: Callable[[asyncio.Event], None] 
 
     tasks = Tasks(system, moved=moved)
     queue = JobQueue(str(system.settings.database_url), assess=tasks.assess, jobs=system.settings.jobs)
-    deadlines = Deadlines(lambda: overdue(store), tasks.decide)
+    deadlines = Deadlines(lambda limit: overdue(store, limit=limit), tasks.decide)
 
     async def keep_house() -> None:
         await asyncio.to_thread(store.outbox.prune, days=_EVENTS_KEPT_D)
         await asyncio.to_thread(store.results.prune, days=_RESULTS_KEPT_D)
         await queue.tidy(hours=_FAILED_JOBS_KEPT_H)
+
+    async def tidy_files() -> None:
         await asyncio.to_thread(tasks.tidy_files)
 
     async with queue.opened():
@@ -95,6 +99,7 @@ async def work(system: System, install_signals: Callable[[asyncio.Event], None] 
             group.create_task(every(_DEADLINES_S, stop, deadlines.round, name="deadlines"))
             group.create_task(every(_REVIVAL_S, stop, queue.revive, name="jobs of dead workers"))
             group.create_task(every(_HOUSEKEEPING_S, stop, keep_house, name="housekeeping"))
+            group.create_task(every(_FILES_S, stop, tidy_files, name="files that nothing refers to"))
 
 
 def _signals(stop: asyncio.Event) -> None:

@@ -28,6 +28,8 @@ _IDLE_S = 1.0
 """How long to wait for deliveries that another worker's items cause."""
 _AGAIN_S = 30.0
 """How long to leave an item alone whose deadline could not be carried out."""
+_DUE_AT_ONCE = 100
+"""Deadlines carried out in one round, besides those left alone."""
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -69,11 +71,11 @@ class Deadlines:
 
     def __init__(
         self,
-        overdue: Callable[[], Iterable[ItemId]],
+        overdue: Callable[[int], Iterable[ItemId]],
         decide: Callable[[ItemId], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Look with `overdue`, act with `decide`; both are called in threads."""
+        """Look for so many with `overdue`, act with `decide`; both are called in threads."""
         self._overdue = overdue
         self._decide = decide
         self._clock = clock
@@ -81,9 +83,9 @@ class Deadlines:
 
     async def round(self) -> None:
         """Decide what is due now. One item that cannot be decided holds up no other."""
-        due = await asyncio.to_thread(lambda: list(self._overdue()))
         now = self._clock()
         self._failed = {item: until for item, until in self._failed.items() if until > now}
+        due = await asyncio.to_thread(lambda: list(self._overdue(_DUE_AT_ONCE + len(self._failed))))
         for item in due:
             if item in self._failed:
                 continue

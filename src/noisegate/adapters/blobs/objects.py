@@ -99,16 +99,23 @@ class ObjectBlobs:
 
     def settled(self, *, now: datetime) -> Iterator[Digest]:
         """Everything kept for more than a day, for whoever finds out which files nothing refers to."""
-        for page in obstore.list(self._store, prefix="sha256"):
-            for entry in page:
-                hex_digits = "".join(str(entry["path"]).split("/")[1:])
-                if len(hex_digits) == 64 and entry["last_modified"] < now - _SETTLING:
-                    yield digest_from_hex(hex_digits)
+        try:
+            for page in obstore.list(self._store, prefix="sha256"):
+                for entry in page:
+                    hex_digits = "".join(str(entry["path"]).split("/")[1:])
+                    if len(hex_digits) == 64 and entry["last_modified"] < now - _SETTLING:
+                        yield digest_from_hex(hex_digits)
+        except BaseError as error:
+            raise _silent(error) from error
 
     def remove(self, digest: Digest) -> None:
         """Delete what is kept under `digest`; nothing happens when there is nothing."""
-        with suppress(FileNotFoundError):
+        try:
             obstore.delete(self._store, _key(digest))
+        except FileNotFoundError:
+            return
+        except BaseError as error:
+            raise _silent(error) from error
 
     @contextmanager
     def _copy(self, digest: Digest) -> Iterator[str]:
