@@ -84,6 +84,14 @@ def test_a_wrong_header_is_no_key(visitor: TestClient, header: str) -> None:
     assert answer.status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/v1/verdicts", "/v1/webhooks", "/v1/keys", "/v1/items"])
+@pytest.mark.parametrize("said", [{}, {"authorization": "Bearer ng_" + "x" * 43}], ids=["no key", "a made-up key"])
+def test_nobody_looks_at_what_a_stranger_sends(visitor: TestClient, path: str, said: dict[str, str]) -> None:
+    """Parsing megabytes is work that only callers with a key may cause."""
+    answer = visitor.post(path, content=b"{broken", headers={"content-type": "application/json", **said})
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
 def test_what_somebody_did_is_recorded_under_their_key(
     admin: TestClient, system: SmallSystem, key_for: Callable[..., str]
 ) -> None:

@@ -9,13 +9,14 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from noisegate.api import errors
+from noisegate.api.keys import caller_of
 from noisegate.api.routes import blobs, catalogue, decisions, events, health, items, keys, verdicts, webhooks
 from noisegate.api.schemas.requests import ItemIn
 from noisegate.api.state import Api
@@ -26,6 +27,7 @@ _BODY_BYTES = 12 << 20
 """Bytes of any body but an upload: eight megabytes of picture in base64."""
 _UPLOADS = ("/v1/items", "/v1/blobs")
 """Addresses that bound their bodies themselves."""
+_WITH_BODY = {"POST", "PUT"}
 _TALLY_EVERY_S = 60.0
 
 _DESCRIPTION = """
@@ -65,7 +67,7 @@ def create_app(system: System) -> FastAPI:
     errors.install(app)
     for room in (items, blobs, verdicts, decisions, catalogue, events, webhooks, keys, health):
         app.include_router(room.router)
-    app.add_middleware(_Bounded)
+    app.add_middleware(_Guarded)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 
@@ -122,13 +124,22 @@ async def _count(here: Api) -> None:
             judge.tally.write(store)
 
 
-class _Bounded:
-    """Refuses bodies that no route could want, before anything reads them."""
+class _Guarded:
+    """Refuses what strangers send, and bodies that no route could want, before anything reads them.
+
+    FastAPI parses a body before it asks a route's dependencies who sent it; what the sender may do is asked there.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] in _WITH_BODY:
+            try:
+                await caller_of(Request(scope))
+            except NoisegateError as error:
+                await errors.answer(error)(scope, receive, send)
+                return
         if scope["type"] != "http" or scope["path"].startswith(_UPLOADS):
             await self._app(scope, receive, send)
             return

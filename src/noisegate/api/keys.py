@@ -90,20 +90,30 @@ class Keyring:
 _BEARER = HTTPBearer(auto_error=False, scheme_name="API key", description="`Authorization: Bearer ng_...`")
 
 
+async def caller_of(request: Request) -> ApiKey:
+    """Whose key a request carries.
+
+    Raises:
+        NotAuthenticatedError: it carries none, or one that is not valid.
+        UnavailableError: the database does not answer.
+    """
+    sent = await _BEARER(request)
+    if sent is None:
+        raise NotAuthenticatedError(
+            "no API key was sent", hint="send the header `Authorization: Bearer ng_...`; `noisegate key create`"
+        )
+    keyring: Keyring = request.app.state.api.keyring
+    key = keyring.remembered(sent.credentials)
+    return await run_in_threadpool(keyring.check, sent.credentials) if key is None else key
+
+
 def needs(scope: Scope) -> Callable[..., Awaitable[ApiKey]]:
     """A dependency that gives the caller's key, and refuses one without `scope`."""
 
     async def caller(
-        request: Request, sent: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+        request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
     ) -> ApiKey:
-        if sent is None:
-            raise NotAuthenticatedError(
-                "no API key was sent", hint="send the header `Authorization: Bearer ng_...`; `noisegate key create`"
-            )
-        keyring: Keyring = request.app.state.api.keyring
-        key = keyring.remembered(sent.credentials)
-        if key is None:
-            key = await run_in_threadpool(keyring.check, sent.credentials)
+        key = await caller_of(request)
         if scope not in key.scopes and Scope.ADMIN not in key.scopes:
             has = ", ".join(sorted(key.scopes)) or "nothing"
             raise NotAllowedError(f"the key `{key.name}` may {has}, and this needs `{scope.value}`")
