@@ -200,17 +200,21 @@ class System:
     def judge(self) -> "Judge":
         """Gives verdicts at once; what it computed is remembered in this process only."""
         from noisegate.adapters.caches import MemoryCache
+        from noisegate.adapters.library import MediaLibrary
+        from noisegate.adapters.media.guard import MediaGuard
+        from noisegate.adapters.prober import MediaProber
         from noisegate.flows.verdict import Judge, Tally
 
         judge, present = self._judge, self.plan
         if judge is None:
-            cache = MemoryCache()
+            # A decoder of its own: a verdict on a small picture does not wait behind an upload's hour of film.
+            media = self._open.enter_context(MediaGuard(workers=1))
 
             def opened(paths: Mapping[Digest, str]) -> "Library":
-                return self.assessor(lambda digest: nullcontext(paths[digest]), cache=cache).library
+                return MediaLibrary(media, lambda digest: nullcontext(paths[digest]))
 
-            words = self.assessor(lambda _: nullcontext(""), cache=cache, everything=True)
-            judge = self._judge = Judge(assessor=words, prober=self.prober, pictures=opened, tally=Tally())
+            words = self.assessor(lambda _: nullcontext(""), cache=MemoryCache(), everything=True)
+            judge = self._judge = Judge(assessor=words, prober=MediaProber(media), pictures=opened, tally=Tally())
         elif judge.assessor.plan is not present:
             judge = self._judge = replace(judge, assessor=replace(judge.assessor, plan=present))
         return judge
