@@ -55,8 +55,7 @@ def test_what_restricts_comes_first_with_its_evidence(judge: Assessor) -> None:
         "     label  explicit  manners",
         "            It is explicit.",
         "            0.90  description characters 1-4 “rude”",
-        " also seen  no rule minds these",
-        "            0.60  dangerous.threat, description characters 7-14 “doubtful”",
+        " also seen  0.60  dangerous.threat, description characters 7-14 “doubtful”",
         "",
     ]
 

@@ -75,7 +75,7 @@ def _rows(assessment: Assessment, packs: Sequence[CompiledPack]) -> Iterator[tup
         yield Text(_word(Action.ALLOW), STYLES[Action.ALLOW]), [Text(", ".join(allowed), "dim")]
     others = [finding for finding in assessment.findings if finding not in shown and not _alike_to(finding, shown)]
     if others:
-        yield Text("also seen", "dim"), [Text("no rule minds these", "dim"), *_places(others, labelled=True)]
+        yield Text("also seen", "dim"), list(_places(others, labelled=True))
     unanswered = list(_unanswered(assessment.failures))
     if unanswered:
         yield Text("no answer", "yellow"), unanswered
