@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from noisegate.adapters.prober import MediaProber
     from noisegate.adapters.runners.local import LocalRunner
     from noisegate.adapters.store.store import Store
-    from noisegate.core.ports import Library
+    from noisegate.core.ports import Library, Prober
     from noisegate.flows.assess import Assessor
     from noisegate.flows.publish import Courier
     from noisegate.flows.submit import Submitter
@@ -200,24 +200,26 @@ class System:
     def judge(self) -> "Judge":
         """Gives verdicts at once; what it computed is remembered in this process only."""
         from noisegate.adapters.caches import MemoryCache
-        from noisegate.adapters.library import MediaLibrary
-        from noisegate.adapters.media.guard import MediaGuard
-        from noisegate.adapters.prober import MediaProber
         from noisegate.flows.verdict import Judge, Tally
 
         judge, present = self._judge, self.plan
         if judge is None:
-            # A decoder of its own: a verdict on a small picture does not wait behind an upload's hour of film.
-            media = self._open.enter_context(MediaGuard(workers=1))
-
-            def opened(paths: Mapping[Digest, str]) -> "Library":
-                return MediaLibrary(media, lambda digest: nullcontext(paths[digest]))
-
             words = self.assessor(lambda _: nullcontext(""), cache=MemoryCache(), everything=True)
-            judge = self._judge = Judge(assessor=words, prober=MediaProber(media), pictures=opened, tally=Tally())
+            prober, pictures = self.verdict_media
+            judge = self._judge = Judge(assessor=words, prober=prober, pictures=pictures, tally=Tally())
         elif judge.assessor.plan is not present:
             judge = self._judge = replace(judge, assessor=replace(judge.assessor, plan=present))
         return judge
+
+    @cached_property
+    def verdict_media(self) -> "tuple[Prober, Callable[[Mapping[Digest, str]], Library]]":
+        """Who looks at the pictures of verdicts: a decoder of its own, which no upload's hour of film keeps busy."""
+        from noisegate.adapters.library import MediaLibrary
+        from noisegate.adapters.media.guard import MediaGuard
+        from noisegate.adapters.prober import MediaProber
+
+        media = self._open.enter_context(MediaGuard(workers=1))
+        return MediaProber(media), lambda paths: MediaLibrary(media, lambda digest: nullcontext(paths[digest]))
 
     @cached_property
     def runner(self) -> "LocalRunner":
