@@ -14,8 +14,8 @@ hashed word and character n-grams. The file `{file}` holds plain arrays, no pick
 and people. **Not for**: acting alone on a single score at 0.5; judging people; legal findings; finding or excluding
 anything about minors; languages and registers that the tables below do not measure.
 
-A score of 0.5 means that half of such texts would be violations where {base_rate} of all texts are. Uploads have a much
-lower share of violations, so most texts at 0.5 will be harmless there; set thresholds on your own labels."""
+A score of 0.5 means that half of such texts would be violations in a stream with the base rate of the table below. Uploads
+have a much lower share of violations, so most texts at 0.5 will be harmless there; set thresholds on your own labels."""
 
 _LABELS = {
     "hate": "attacks, demeans or dehumanises people for a protected attribute (sexism included)",
@@ -67,7 +67,7 @@ def manifest(
 def card(body: Mapping[str, Any]) -> str:
     """The model card of a manifest, as Markdown."""
     metrics = body["metrics"]
-    base_rate = body["settings"]["calibration"]["base_rate"]
+    calibration = body["settings"]["calibration"]
     parts = [
         "<!-- Written by `python -m recipes.text_moderation`; change the recipe, not this file. -->",
         f"# {body['title']}",
@@ -75,12 +75,11 @@ def card(body: Mapping[str, Any]) -> str:
             encoder=body["encoder"]["package"],
             encoder_licence=body["encoder"]["licence"],
             file=body["result"]["file"],
-            base_rate=f"{base_rate:.0%}",
         ),
         "## Labels",
         _table(
-            ("output", "taxonomy", "meaning"),
-            ((f"`{n}`", f"`{v['code']}`", v["meaning"]) for n, v in body["labels"].items()),
+            ("output", "taxonomy", "base rate", "meaning"),
+            ((f"`{n}`", f"`{v['code']}`", _base_rate(calibration, n), v["meaning"]) for n, v in body["labels"].items()),
         ),
         _withheld(body["withheld"]),
         "## Public test sets",
@@ -147,6 +146,10 @@ def card(body: Mapping[str, Any]) -> str:
         f"Encoder files: {', '.join(f'`{name}` sha256 `{digest}`' for name, digest in body['encoder']['files'].items())}.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _base_rate(calibration: Mapping[str, Any], label: str) -> str:
+    return f"{calibration['base_rate_of'].get(label, calibration['base_rate']):.0%}"
 
 
 def _table(head: Sequence[str], body: Iterable[Sequence[Any]]) -> str:

@@ -165,7 +165,7 @@ def held_out(result: HeldOut) -> dict[str, Any]:
         known = result.labels[:, place] != UNKNOWN
         truth, scores = result.labels[known, place] == 1, result.scores[known, place]
         sources: dict[str, Any] = {}
-        for name in sorted(set(origin[known])):
+        for name in sorted(set(origin[known].tolist())):
             inside = origin[known] == name
             sources[name] = {"rows": int(inside.sum()), "positives": int(truth[inside].sum())}
             if 0 < sources[name]["positives"] < sources[name]["rows"]:

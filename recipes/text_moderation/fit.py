@@ -128,7 +128,7 @@ def fit_blend(
         semantic: Held-out scores, shape (rows, heads).
         lexical: The same of the other view.
         labels: What is true of the rows.
-        weights: Weight of each row.
+        weights: Weight of each row for each head, shape (rows, heads).
         base_rates: Per head the share of positives (0..1) for which the probabilities hold.
 
     Returns:
@@ -137,7 +137,7 @@ def fit_blend(
     found = []
     for head, base_rate in enumerate(base_rates):
         known = labels[:, head] != UNKNOWN
-        truth, weight = labels[known, head], weights[known].astype(np.float64)
+        truth, weight = labels[known, head], weights[known, head].astype(np.float64)
         views = np.stack([semantic[known, head], lexical[known, head]], axis=1).astype(np.float64)
         for value, share in ((1, base_rate), (0, 1 - base_rate)):
             weight[truth == value] *= share / weight[truth == value].sum()
@@ -153,6 +153,22 @@ def fit_blend(
         row[used], row[2] = model.coef_[0], model.intercept_[0]
         found.append(row)
     return np.array(found, dtype=np.float32)
+
+
+def shares_capped(labels: Labels, own: NDArray[np.bool_], most: float) -> Floats:
+    """Weights, shape (rows, heads), under which our own rows are at most the share `most` of a head's rows of one class.
+
+    Sentences we wrote are easier than what people post; left alone, their number would decide what a score means.
+    Where there are no other rows of a class, ours keep their weight.
+    """
+    weights = np.ones(labels.shape, dtype=np.float32)
+    for head in range(labels.shape[1]):
+        for value in (0, 1):
+            inside = labels[:, head] == value
+            ours, others = int((inside & own).sum()), int((inside & ~own).sum())
+            if ours and others:
+                weights[inside & own, head] = min(1.0, most / (1 - most) * others / ours)
+    return weights
 
 
 def blended(semantic: Floats, lexical: Floats, blend: Floats) -> Floats:

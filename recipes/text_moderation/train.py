@@ -99,17 +99,18 @@ def train(data: Path, target: Path, cache: Path | None) -> HeldOut:
             lexical[held] = linear.logits(matrix[held])
             _say(f"fold {fold + 1} of {chosen['folds']}")
         base_rates = base_rates_of(chosen)
+        shares = fit.shares_capped(labels, own, float(chosen["calibration"]["own_at_most"]))
         scores = np.zeros_like(semantic)
         for fold in range(int(chosen["folds"])):
             seen, held = folds != fold, folds == fold
-            blend = fit.fit_blend(semantic[seen], lexical[seen], labels[seen], weights[seen], base_rates)
+            blend = fit.fit_blend(semantic[seen], lexical[seen], labels[seen], shares[seen], base_rates)
             scores[held] = fit.blended(semantic[held], lexical[held], blend)
         artefact.write(
             target,
             semantic=fit.fit_semantic(embeddings, labels, weights, chosen["semantic"], seed),
             lexical=fit.fit_lexical(matrix, labels, weights, chosen["lexical"]),
             idf=idf,
-            blend=fit.fit_blend(semantic, lexical, labels, weights, base_rates),
+            blend=fit.fit_blend(semantic, lexical, labels, shares, base_rates),
             labels={name: label["heads"] for name, label in chosen["labels"].items()},
         )
         _say(f"wrote {target.name}, {target.stat().st_size} bytes")

@@ -17,6 +17,8 @@ import yaml
 from recipes.text_moderation.sources import HEADS, UNKNOWN, Row
 
 SOURCE = "written"
+_MOST_SET = 20
+"""Most fillings of one line that are also set among harmless speech."""
 _SLOT = re.compile(r"{(\w+)}")
 
 
@@ -26,7 +28,7 @@ def written_rows(folder: Path, *, seed: int, most: int) -> list[Row]:
     Args:
         folder: Holds `LANGUAGE.yaml` files.
         seed: Changes which fillings are drawn.
-        most: Most fillings of one line; a line without slots has one.
+        most: Most fillings of one line, where its family does not say otherwise; a line without slots has one.
 
     Returns:
         Rows in which every head is known, except those a family leaves open. Lines at the same place of the same family
@@ -41,7 +43,7 @@ def written_rows(folder: Path, *, seed: int, most: int) -> list[Row]:
             labels = _labels(path.name, family)
             for place, line in enumerate(_lines(family["lines"])):
                 rng = random.Random(f"{seed}/{path.stem}/{family['name']}/{line}")  # noqa: S311 - not for secrets
-                for text in _variants(line, slots, fillers, rng, most):
+                for text in _variants(line, slots, fillers, rng, int(family.get("most", most))):
                     groups = (f"{SOURCE}:{family['name']}:{place}",)
                     found.append(Row(text=text, labels=labels, source=SOURCE, language=path.stem, groups=groups))
     return found
@@ -67,7 +69,7 @@ def _variants(
     for text in texts:
         yield _restyled(text, rng)
     if fillers:
-        for text in texts[: max(1, most // 2)]:
+        for text in texts[: min(max(1, most // 2), _MOST_SET)]:
             before, after = (_fillings(rng.choice(fillers), slots, rng, 1)[0] for _ in range(2))
             yield rng.choice((f"{before} {text}", f"{text} {after}", f"{before} {text} {after}"))
 

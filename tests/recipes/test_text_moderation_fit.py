@@ -60,7 +60,7 @@ def test_a_blend_is_calibrated_for_the_declared_share_of_positives() -> None:
     labels = np.repeat(np.int8([1, 0]), 4000)[:, None]
     views = rng.normal(size=(8000, 1)).astype(np.float32) + 2.0 * labels
     noise = rng.normal(size=(8000, 1)).astype(np.float32)
-    weights = np.ones(8000, dtype=np.float32)
+    weights = np.ones((8000, 1), dtype=np.float32)
     blend = fit.fit_blend(views, noise, labels, weights, [0.1])
     scores = fit.blended(views, noise, blend)[:, 0]
     assert measure.calibration_error(labels[:, 0] == 1, scores, 0.1) < 0.02
@@ -71,9 +71,18 @@ def test_a_view_that_points_the_wrong_way_gets_no_say() -> None:
     """More of a view never means less of the label."""
     labels = np.repeat(np.int8([1, 0]), 500)[:, None]
     good = np.random.default_rng(2).normal(size=(1000, 1)).astype(np.float32) + 2.0 * labels
-    blend = fit.fit_blend(good, -0.1 * good - labels, labels, np.ones(1000, dtype=np.float32), [0.5])
+    blend = fit.fit_blend(good, -0.1 * good - labels, labels, np.ones((1000, 1), dtype=np.float32), [0.5])
     assert blend[0, 0] > 0
     assert blend[0, 1] == 0
+
+
+def test_our_own_rows_are_a_bounded_share_of_what_a_head_is_calibrated_on() -> None:
+    """Many easy sentences of ours do not decide what a score means; where there is nothing else, they count fully."""
+    labels = np.int8([[0, 1]] * 90 + [[0, UNKNOWN]] * 10)
+    own = np.arange(100) < 90
+    weights = fit.shares_capped(labels, own, 0.5)
+    assert weights[own, 0].sum() == pytest.approx(weights[~own, 0].sum())
+    assert (weights[own, 1] == 1.0).all()
 
 
 class Trained(NamedTuple):

@@ -32,7 +32,7 @@ _STRETCH = 64
 class Moderation(Signal[Text, Scores]):
     """One calibrated score per label: the highest of the text's sentence windows, each window above the floor as evidence.
 
-    A score of 0.5 means: half of such windows would be violations where one in ten is.
+    A score of 0.5 means: half of such windows would be violations, at the base rate that the model card names for the label.
     """
 
     spec = SignalSpec(
@@ -56,7 +56,7 @@ class Moderation(Signal[Text, Scores]):
     )
     weights = Weights(
         model="text-moderation-heads",
-        digest=Digest("sha256:0000000000000000000000000000000000000000000000000000000000000000"),
+        digest=Digest("sha256:6778bcafbb323ab0e8f020e28535e2a6f8bd029c9c16c3064e3de92f4b9d0e05"),
     )
 
     def load(self, ctx: LoadContext) -> Any:
