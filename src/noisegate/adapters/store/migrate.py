@@ -85,7 +85,8 @@ def check(url: str) -> None:
         row = None
     except psycopg.Error as error:
         raise UnavailableError(
-            f"the database does not answer: {str(error).strip()}", hint=f"check NOISEGATE_DATABASE_URL ({_without_password(url)})"
+            f"the database does not answer: {str(error).strip()}",
+            hint=f"check NOISEGATE_DATABASE_URL ({_without_password(url)})",
         ) from error
     found = row[0] if row else ""
     if found != wanted:
