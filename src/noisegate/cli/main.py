@@ -104,7 +104,11 @@ def scan(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Assess uploads in this process: no server, no database, nothing kept."""
+    """Assess uploads in this process: no server, no database, nothing kept.
+
+    Exits 0 whatever is decided or could not be checked: that is in the answer. Exits 1 when one of several paths was
+    refused, 2 when what was typed is not allowed.
+    """
     from noisegate.cli import scan as command
     from noisegate.cli.item_files import Overrides
 
@@ -130,7 +134,10 @@ def signal_run(
     *,
     json: Json = False,
 ) -> None:
-    """Run one signal, with whatever extractors it needs, on files or on lines of text."""
+    """Run one signal, with whatever extractors it needs, on files or on lines of text.
+
+    Exits 1 when some file or line got no answer; which one and why is in its own object.
+    """
     from noisegate.cli import signals
 
     signals.run_signal(name, files or [], jsonl=jsonl, json=json)
