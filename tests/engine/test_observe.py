@@ -179,3 +179,22 @@ def test_work_is_handed_out_once() -> None:
     frontier.ask(["text.judge"])
     assert len(frontier.ready()) == 1
     assert frontier.ready() == ()
+
+
+def test_two_parts_made_of_one_are_never_taken_for_the_same() -> None:
+    """Without a place to tell them apart, their number does: equal digests share their results."""
+    whole = recording()
+    halves = Parts(parts=tuple(Audio(role=Role.MUSIC, duration_s=1.0, content=whole.content) for _ in range(2)))  # type: ignore[attr-defined]
+    frontier = Frontier([whole], CATALOGUE)
+    frontier.done(Done(signal=Hear(), part=whole, result=halves, seconds=0.0))
+    digests = [part.digest for part in frontier.parts]
+    assert len(set(digests)) == 3
+
+
+def test_the_same_words_in_another_language_are_another_content() -> None:
+    """What is harmless in one language may be a slur in another, and results are shared by content."""
+    heard = Parts(parts=tuple(Text(role=Role.TRANSCRIPT, text="fart", language=code) for code in ("en", "da", "en")))
+    frontier = Frontier([recording()], CATALOGUE)
+    frontier.done(Done(signal=Hear(), part=recording(), result=heard, seconds=0.0))
+    _, english, danish, again = (part.digest for part in frontier.parts)
+    assert english == again != danish

@@ -93,7 +93,7 @@ def name_part(part: Part, parent: Part, maker: AnySignal, n: int) -> Part:
         where = replace(where, start_s=parent.origin.where.start_s, end_s=parent.origin.where.end_s)
     return part.named(
         part_id=PartId(f"{parent.id}/{maker.spec.name}/{n}"),
-        digest=part.digest or _digest(part, parent, maker, where),
+        digest=part.digest or _digest(part, parent, maker, where, n),
         origin=Origin(
             asset=parent.origin.asset,
             parent=parent.id,
@@ -103,8 +103,8 @@ def name_part(part: Part, parent: Part, maker: AnySignal, n: int) -> Part:
     )
 
 
-def _digest(part: Part, parent: Part, maker: AnySignal, where: Where) -> Digest:
+def _digest(part: Part, parent: Part, maker: AnySignal, where: Where, n: int) -> Digest:
     if isinstance(part, Text):
         words = digest_of(part.text.encode("utf-8", "surrogatepass"))
         return words if part.language is None else digest_of_value([words, part.language])  # signals may look at both
-    return digest_of_value([parent.digest, maker.fingerprint, part.role, where])
+    return digest_of_value([parent.digest, maker.fingerprint, part.role, where, n])
