@@ -56,7 +56,7 @@ class Moderation(Signal[Text, Scores]):
     )
     weights = Weights(
         model="text-moderation-heads",
-        digest=Digest("sha256:6778bcafbb323ab0e8f020e28535e2a6f8bd029c9c16c3064e3de92f4b9d0e05"),
+        digest=Digest("sha256:28c182ffad3803eac6c0ad8d35df0df5995d31f48dde670faad5c466ad8d3107"),
     )
 
     def load(self, ctx: LoadContext) -> Any:
