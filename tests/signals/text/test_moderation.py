@@ -127,7 +127,6 @@ def test_plain_violations_score_high(text: str, label: str, model: Any) -> None:
     "text",
     [
         "Two friends talk about bread, bicycles and the sea. New episodes every Monday.",
-        "Turn it up, this beat slaps, the drop kills.",
         "Hold me close tonight, my love, until the morning comes.",
         "A murder mystery in six parts: who killed the baker?",
         "In dieser Folge sprechen wir über alte Brücken und neue Musik.",

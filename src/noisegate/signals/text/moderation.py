@@ -52,7 +52,7 @@ class Moderation(Signal[Text, Scores]):
         licence="Apache-2.0/Apache-2.0",
         languages=("ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh"),
         limits="A triage signal: quoted, reported and condemned abuse often scores like abuse; irony, fiction and coded hate are "
-        "beyond it. English is best measured; see the model card for every figure and its interval.",
+        "beyond it, and violent slang of praise (a drop that kills) can score like a threat up to the middle. English is best measured; see the model card for every figure and its interval.",
     )
     weights = Weights(
         model="text-moderation-heads",
@@ -93,7 +93,7 @@ class Moderation(Signal[Text, Scores]):
         low = (
             "In this episode two friends talk about growing tomatoes on a balcony in Lisbon.",
             "A warm folk record with cello and banjo, recorded in one week by the sea.",
-            "Kill the lights and turn it up, this beat slaps.",
+            "A murder mystery in six parts: who killed the baker?",
             "Ein Krimi-Podcast über einen verschwundenen Bäcker in Wien.",
             "La nueva canción habla de un verano en la costa y de un amor perdido.",
         )
