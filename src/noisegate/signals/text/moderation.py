@@ -56,7 +56,7 @@ class Moderation(Signal[Text, Scores]):
     )
     weights = Weights(
         model="text-moderation-heads",
-        digest=Digest("sha256:28c182ffad3803eac6c0ad8d35df0df5995d31f48dde670faad5c466ad8d3107"),
+        digest=Digest("sha256:d39ba94a41b013e9abb3ef1130e9e633a91017c3cb8ab3774e2edf13d322823d"),
     )
 
     def load(self, ctx: LoadContext) -> Any:
