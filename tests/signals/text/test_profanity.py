@@ -1,8 +1,10 @@
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Any
 
 import pytest
 
+from noisegate.core.ids import digest_of
 from noisegate.core.modality import Role, Text
 from noisegate.core.signal import LoadContext, Scores
 from noisegate.signals.text.profanity import Profanity
@@ -65,3 +67,9 @@ def test_evidence_is_bounded_and_the_score_is_not_affected(scored: Callable[...,
 def test_the_language_that_the_maker_knows_wins(scored: Callable[..., Scores]) -> None:
     """A transcript knows its language better than a guess from three words."""
     assert scored("tar slut nu", language="sv").values == {"profanity": 0.0}
+
+
+def test_the_fingerprint_covers_the_word_list_that_ships() -> None:
+    """A changed list without a changed digest would pass old scores for new ones."""
+    shipped = files("noisegate.signals.text").joinpath("profanity.json.gz").read_bytes()
+    assert Profanity().words == digest_of(shipped)

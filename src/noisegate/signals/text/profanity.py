@@ -10,6 +10,7 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from noisegate.core.evidence import Evidence
+from noisegate.core.ids import Digest
 from noisegate.core.modality import Role, Text
 from noisegate.core.signal import Cost, Example, LoadContext, Scores, Signal, SignalSpec
 from noisegate.signals.text.language import UNDETERMINED, Language
@@ -58,6 +59,8 @@ class Profanity(Signal[Text, Scores]):
         "Arabic, Chinese, Japanese, Korean and Turkish are short and were not checked by native speakers.",
     )
     weights = Language.weights  # ambiguous words depend on the language it finds
+    words: Digest = Digest("sha256:d933322b9b32ead5049dc1366495fc8bcac3d1e133973603b3c3e1d63e851d38")
+    """The word list by content, so that another list is another fingerprint."""
     mild: float = 0.4
     """Score (0..1) of words such as `damn`."""
     strong: float = 0.75
