@@ -20,9 +20,14 @@ def log_to_stderr(*, level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=_to_present_stderr,
+        cache_logger_on_first_use=False,  # standard error may be another file by the next event
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def _to_present_stderr(*_: object) -> structlog.PrintLogger:
+    """Whatever is standard error now: one that was closed meanwhile must not take a thread with it."""
+    return structlog.PrintLogger(sys.stderr)
